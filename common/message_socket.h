@@ -1,0 +1,51 @@
+// One end of a unix SOCK_SEQPACKET connection that carries whole messages and file descriptors.
+//
+// The plugin and its daemon talk over it (proto/broker.proto). Each end treats the other as hostile: a message is at
+// most kMessageBytesMax long and carries at most kDescriptorsMax descriptors; more is an error, and what arrived of
+// it is closed.
+//
+// Threads:  Send may be called from any thread; Receive from one at a time.
+// Owns:     its socket. Received descriptors belong to the caller, sent ones stay the caller's.
+// Errors:   UNAVAILABLE when the peer has gone; DEADLINE_EXCEEDED; INVALID_ARGUMENT for a message over the limits.
+#pragma once
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/status.h"
+#include "common/unique_fd.h"
+
+namespace sluice {
+
+class MessageSocket {
+ public:
+  static constexpr size_t kMessageBytesMax = 128 * 1024;
+  static constexpr size_t kDescriptorsMax = 4;
+
+  struct Message {
+    std::string bytes;
+    std::vector<UniqueFd> descriptors;
+  };
+
+  explicit MessageSocket(UniqueFd socket) : socket_(std::move(socket)) {}
+
+  // A connected pair, close-on-exec.
+  static StatusOr<std::pair<MessageSocket, MessageSocket>> Pair();
+
+  Status Send(std::string_view bytes, std::span<const int> descriptors = {});
+  StatusOr<Message> Receive();
+
+  // Ends the connection: a Receive that waits in either process returns UNAVAILABLE.
+  void Shutdown();
+
+  int fd() const { return socket_.get(); }
+  UniqueFd Release() { return std::move(socket_); }
+
+ private:
+  UniqueFd socket_;
+};
+
+}  // namespace sluice

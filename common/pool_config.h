@@ -1,0 +1,72 @@
+// The configuration file: what the plugin and the daemons of its pools are told. YAML; docs/configuration.md.
+//
+//   pools:
+//     default:
+//       tiers:
+//         - {medium: ssd, path: /var/cache/sluice, quota: 200GiB}
+//
+// Both programs read the same file: the plugin for the pools' users and the DRAM tier that it mounts, a daemon for
+// its own pool. Without a file there is one pool "default" with a DRAM tier of an eighth of the memory and an SSD tier
+// below the state directory of half its file system.
+//
+// Threads:  pure functions over files.
+// Errors:   INVALID_ARGUMENT with file, line, key and what is expected.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/clock.h"
+#include "common/status.h"
+
+namespace sluice {
+
+struct TierConfig {
+  std::string medium;  // dram, ssd, hdd
+  std::string path;    // empty: POOL_DIRECTORY/MEDIUM
+  uint64_t quota_bytes = 0;
+  double high_watermark = 0.95;
+  double low_watermark = 0.90;
+};
+
+struct PoolConfig {
+  // The user the daemon runs as: of its own, not "nobody", so that no other program shares its rights.
+  static constexpr uid_t kUidDefault = 60480;
+
+  std::string name = "default";
+  uint64_t uid = kUidDefault;
+  uint64_t gid = kUidDefault;  // also of the admin socket
+  std::vector<TierConfig> tiers;
+  std::string policy = "s3-fifo";
+  std::string io = "auto";  // auto, io_uring, threads
+
+  uint64_t fill_memory_bytes = 256 * kMiB;
+  uint64_t fetches_max = 64;
+  uint64_t fetch_bytes_max = 8 * kMiB;
+  uint64_t read_ahead_bytes_max = 32 * kMiB;
+  uint64_t open_files_max = 16384;
+  uint64_t session_threads = 2;
+
+  std::string ca_file;
+  Duration source_deadline = std::chrono::seconds(30);
+
+  std::string metrics_listen;  // "127.0.0.1:9810"; empty: none
+  std::string log_level = "info";
+};
+
+using PoolConfigs = std::map<std::string, PoolConfig>;
+
+// `file` may be empty: the defaults. `state_directory` is where pools without paths put their tiers.
+StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string& state_directory);
+
+// STATE_DIRECTORY/pools/NAME.
+std::string PoolDirectory(const std::string& state_directory, const std::string& pool);
+
+// The configuration as YAML, defaults filled in.
+std::string ToYaml(const PoolConfig& config);
+
+}  // namespace sluice
