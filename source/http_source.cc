@@ -1,0 +1,211 @@
+#include "source/http_source.h"
+
+#include <nlohmann/json.hpp>
+
+#include "source/http_range.h"
+#include "source/uri.h"
+
+namespace sluice::source {
+namespace {
+
+constexpr size_t kPageEntries = 1000;
+
+Status Explain(const HttpReply& reply, const std::string& url) {
+  const std::string shown = url.substr(0, url.find('?'));
+  switch (reply.status) {
+    case 401:
+      return Unauthenticated("{}: the server asks for credentials (HTTP status 401)", shown);
+    case 403:
+      return PermissionDenied("{}: the server refuses (HTTP status 403)", shown);
+    case 404:
+    case 410:
+      return NotFound("{}: no such file (HTTP status {})", shown, reply.status);
+    case 412:
+    case 416:
+      return Aborted("{}: the file has been replaced (HTTP status {})", shown, reply.status);
+    case 408:
+    case 429:
+      return Unavailable("{}: HTTP status {}", shown, reply.status);
+    default:
+      if (reply.status >= 500) return Unavailable("{}: HTTP status {}", shown, reply.status);
+      return FailedPrecondition("{}: unexpected HTTP status {}", shown, reply.status);
+  }
+}
+
+std::string NameOf(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
+std::string ParentOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? "" : std::string(path.substr(0, slash));
+}
+
+// Every component can be shown.
+bool IsShowablePath(std::string_view path) {
+  for (;;) {
+    const size_t slash = path.find('/');
+    if (!IsShowable(path.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+// Strong ETags only: a weak one ("W/…") says nothing of the bytes.
+std::string StrongEtag(const HttpReply& reply) {
+  const std::string& etag = reply.header("etag");
+  return etag.starts_with("W/") ? "" : Unquote(etag);
+}
+
+}  // namespace
+
+void HttpSource::Insert(Tree& tree, const std::string& path, File file) {
+  std::string child = path;
+  Entry entry = file.entry;
+  tree.files[path] = std::move(file);
+  for (;;) {
+    const std::string parent = ParentOf(child);
+    auto& siblings = tree.directories[parent];
+    const auto [at, fresh] = siblings.emplace(entry.name, entry);
+    if (!fresh && entry.kind == Entry::Kind::kDirectory) at->second = entry;  // a directory hides a file of its name
+    if (child.find('/') == std::string::npos) return;
+    child = parent;
+    entry = Entry{};
+    entry.name = NameOf(child);
+    entry.kind = Entry::Kind::kDirectory;
+  }
+}
+
+StatusOr<HttpSource::Tree> HttpSource::ParseManifest(const std::string& text, const std::string& base_url) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) {
+    return InvalidArgument("{}: a manifest is a JSON object with a list \"files\"", base_url);
+  }
+  if (json["files"].size() > kFilesMax) {
+    return InvalidArgument("{}: the manifest names {} files; at most {} are shown", base_url, json["files"].size(), kFilesMax);
+  }
+  Tree tree;
+  tree.directories[""];
+  for (const auto& item : json["files"]) {
+    const auto text_of = [&item](const char* key) -> std::string {
+      return item.contains(key) && item[key].is_string() ? item[key].get<std::string>() : "";
+    };
+    const std::string path = item.is_object() ? text_of("path") : "";
+    if (path.empty() || !item.contains("size") || !item["size"].is_number_unsigned()) {
+      return InvalidArgument("{}: every file needs \"path\" (a string) and \"size\" (bytes); this one lacks one: {}",
+                             base_url, item.dump().substr(0, 200));
+    }
+    if (!IsShowablePath(path)) {
+      ++tree.hidden;
+      continue;
+    }
+    File file;
+    file.entry.name = NameOf(path);
+    file.entry.size_bytes = item["size"].get<uint64_t>();
+    file.entry.mtime_ns = ParseIsoDate(text_of("mtime")) * 1'000'000'000;
+    file.entry.version = Unquote(text_of("etag"));
+    const std::string url = text_of("url");
+    file.url = ResolveUrl(base_url, url.empty() ? PercentEncode(path, true) : url);
+    if (!file.url.starts_with("http://") && !file.url.starts_with("https://")) {
+      return InvalidArgument("{}: \"url\" of {} is neither http nor https", base_url, path);
+    }
+    Insert(tree, path, std::move(file));
+  }
+  return tree;
+}
+
+io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchManifest() {
+  HttpRequest request;
+  request.url = url_;
+  request.follow_redirects = true;
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status != 200) co_return Explain(reply, url_);
+  co_return ParseManifest(reply.body, url_);
+}
+
+io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchSingle() {
+  HttpRequest request;
+  request.method = "HEAD";
+  request.url = url_;
+  request.follow_redirects = true;
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status != 200) co_return Explain(reply, url_);
+  if (reply.header("content-length").empty()) {
+    co_return FailedPrecondition("{}: the server does not tell the file's length", url_);
+  }
+  Tree tree;
+  File file;
+  const std::string path = url_.substr(0, url_.find('?'));
+  file.entry.name = PercentDecode(NameOf(path));
+  if (!IsShowable(file.entry.name)) file.entry.name = "index";
+  file.entry.size_bytes = std::strtoull(reply.header("content-length").c_str(), nullptr, 10);
+  file.entry.mtime_ns = ParseHttpDate(reply.header("last-modified")) * 1'000'000'000;
+  file.entry.version = StrongEtag(reply);
+  if (file.entry.version.empty()) file.entry.version = fmt::format("~{}", reply.header("last-modified"));
+  file.url = url_;
+  const std::string name = file.entry.name;
+  Insert(tree, name, std::move(file));
+  co_return tree;
+}
+
+io::Task<Status> HttpSource::Refresh() {
+  auto tree = co_await (manifest_ ? FetchManifest() : FetchSingle());
+  if (!tree.ok()) co_return tree.status();
+  tree_ = std::make_shared<const Tree>(std::move(*tree));
+  co_return absl::OkStatus();
+}
+
+io::Task<StatusOr<Entry>> HttpSource::Stat(std::string path) {
+  if (tree_ == nullptr || path.empty() || !manifest_) CO_RETURN_IF_ERROR(co_await Refresh());
+  const std::shared_ptr<const Tree> tree = tree_;
+  if (tree->directories.contains(path)) {
+    Entry directory;
+    directory.kind = Entry::Kind::kDirectory;
+    directory.name = NameOf(path);
+    co_return directory;
+  }
+  const auto file = tree->files.find(path);
+  if (file == tree->files.end()) co_return NotFound("{} is not among the files of {}", path, url_);
+  co_return file->second.entry;
+}
+
+io::Task<StatusOr<Page>> HttpSource::List(std::string directory, std::string continuation) {
+  if (tree_ == nullptr || (directory.empty() && continuation.empty())) CO_RETURN_IF_ERROR(co_await Refresh());
+  const std::shared_ptr<const Tree> tree = tree_;
+  const auto found = tree->directories.find(directory);
+  if (found == tree->directories.end()) co_return NotFound("{} is no directory of {}", directory, url_);
+  Page page;
+  if (directory.empty() && continuation.empty()) page.hidden = tree->hidden;
+  for (auto at = found->second.upper_bound(continuation); at != found->second.end(); ++at) {
+    if (page.entries.size() == kPageEntries) {
+      page.next = page.entries.back().name;
+      break;
+    }
+    page.entries.push_back(at->second);
+  }
+  co_return page;
+}
+
+io::Task<Status> HttpSource::Read(ReadRequest read) {
+  if (tree_ == nullptr) CO_RETURN_IF_ERROR(co_await Refresh());
+  const auto file = tree_->files.find(read.path);
+  if (file == tree_->files.end()) co_return NotFound("{} is not among the files of {}", read.path, url_);
+  const ByteRange range{read.offset_bytes, read.target.size()};
+  HttpRequest request;
+  request.url = file->second.url;
+  request.follow_redirects = true;
+  request.headers.push_back(RangeHeader(range));
+  std::string etag;
+  if (read.version.starts_with("~")) {
+    if (read.version.size() > 1) request.headers.push_back("If-Unmodified-Since: " + read.version.substr(1));
+  } else if (!read.version.empty()) {
+    etag = read.version;
+    request.headers.push_back(fmt::format("If-Match: \"{}\"", etag));
+  }
+  request.target = read.target;
+  request.accept = RangeGuard(range, std::move(etag), read.path);
+  request.on_progress = std::move(read.on_progress);
+  const std::string url = request.url;
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status / 100 != 2) co_return Explain(reply, url);
+  co_return absl::OkStatus();
+}
+
+}  // namespace sluice::source

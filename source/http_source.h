@@ -1,0 +1,54 @@
+// Files from a web server: one file, or those that a manifest names.
+//
+// `https://HOST/PATH` is a directory with that one file. `https://HOST/LIST.json#manifest` is a manifest:
+//   {"files": [{"path": "a/b.bin", "size": 1234, "url": "…", "etag": "…", "mtime": "2026-01-31T12:00:00Z"}, …]}
+// `path` and `size` (bytes) are required; `url` is relative to the manifest and defaults to the path; reads of a file
+// with an `etag` are conditional on it. docs/semantics.md has the rules for paths that cannot be shown.
+//
+// Threads, Suspends, Errors:  as source/source.h. The manifest is fetched by the first call, and again by every List
+// and Stat of the root, so that the volume's consistency decides how often.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "source/http_client.h"
+#include "source/source.h"
+
+namespace sluice::source {
+
+class HttpSource : public Source {
+ public:
+  static constexpr size_t kFilesMax = 1'000'000;
+
+  HttpSource(std::string url, bool manifest, std::shared_ptr<HttpClient> http)
+      : url_(std::move(url)), manifest_(manifest), http_(std::move(http)) {}
+
+  io::Task<StatusOr<Entry>> Stat(std::string path) override;
+  io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
+  io::Task<Status> Read(ReadRequest request) override;
+
+ private:
+  struct File {
+    Entry entry;
+    std::string url;
+  };
+  struct Tree {
+    std::map<std::string, File> files;                               // by path
+    std::map<std::string, std::map<std::string, Entry>> directories;  // by path, then name
+    uint64_t hidden = 0;
+  };
+
+  io::Task<Status> Refresh();
+  io::Task<StatusOr<Tree>> FetchManifest();
+  io::Task<StatusOr<Tree>> FetchSingle();
+  static StatusOr<Tree> ParseManifest(const std::string& json, const std::string& base_url);
+  static void Insert(Tree& tree, const std::string& path, File file);
+
+  const std::string url_;
+  const bool manifest_;
+  std::shared_ptr<HttpClient> http_;
+  std::shared_ptr<const Tree> tree_;  // null until the first fetch
+};
+
+}  // namespace sluice::source

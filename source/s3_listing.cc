@@ -1,0 +1,76 @@
+#include "source/s3_listing.h"
+
+#include <pugixml.hpp>
+
+#include "source/uri.h"
+
+namespace sluice::source {
+namespace {
+
+std::string UnquoteEtag(std::string etag) {
+  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') return etag.substr(1, etag.size() - 2);
+  return etag;
+}
+
+// What `key` is called below `prefix`; empty when it is not below it or is the prefix itself.
+std::string NameBelow(std::string_view key, std::string_view prefix) {
+  return key.starts_with(prefix) ? std::string(key.substr(prefix.size())) : std::string();
+}
+
+}  // namespace
+
+StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix) {
+  pugi::xml_document document;
+  if (!document.load_buffer(xml.data(), xml.size())) return DataLoss("the server's listing is not XML");
+  const pugi::xml_node root = document.child("ListBucketResult");
+  if (!root) return DataLoss("the server's listing has no ListBucketResult");
+  const bool encoded = root.child("EncodingType").text().as_string() == std::string_view("url");
+  // In a URL-encoded listing some servers write a blank as '+'.
+  const auto decode = [encoded](const char* text) {
+    std::string value = text;
+    if (!encoded) return value;
+    for (char& c : value) c = c == '+' ? ' ' : c;
+    return PercentDecode(value);
+  };
+
+  Page page;
+  for (const pugi::xml_node node : root.children("Contents")) {
+    const std::string key = decode(node.child_value("Key"));
+    if (key == prefix) continue;
+    Entry entry;
+    entry.name = NameBelow(key, prefix);
+    if (!IsShowable(entry.name)) {
+      ++page.hidden;
+      continue;
+    }
+    entry.size_bytes = node.child("Size").text().as_ullong();
+    entry.mtime_ns = ParseIsoDate(node.child_value("LastModified")) * 1'000'000'000;
+    entry.version = UnquoteEtag(node.child_value("ETag"));
+    page.entries.push_back(std::move(entry));
+  }
+  for (const pugi::xml_node node : root.children("CommonPrefixes")) {
+    Entry entry;
+    entry.kind = Entry::Kind::kDirectory;
+    entry.name = NameBelow(decode(node.child_value("Prefix")), prefix);
+    if (entry.name.ends_with('/')) entry.name.pop_back();
+    if (!IsShowable(entry.name)) {
+      ++page.hidden;
+      continue;
+    }
+    page.entries.push_back(std::move(entry));
+  }
+  if (root.child("IsTruncated").text().as_bool()) {
+    page.next = root.child_value("NextContinuationToken");
+    if (page.next.empty()) return DataLoss("the server's listing is cut short without a continuation token");
+  }
+  return page;
+}
+
+S3Error ParseS3Error(std::string_view xml) {
+  pugi::xml_document document;
+  if (!document.load_buffer(xml.data(), xml.size())) return {};
+  const pugi::xml_node error = document.child("Error");
+  return {error.child_value("Code"), error.child_value("Message")};
+}
+
+}  // namespace sluice::source

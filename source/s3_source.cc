@@ -1,0 +1,144 @@
+#include "source/s3_source.h"
+
+#include "source/http_range.h"
+#include "source/s3_listing.h"
+
+namespace sluice::source {
+
+StatusOr<std::unique_ptr<S3Source>> S3Source::Create(S3Options options, std::shared_ptr<HttpClient> http,
+                                                     const Clock& clock) {
+  if (options.bucket.empty()) return InvalidArgument("the S3 source names no bucket; write s3://BUCKET/PREFIX");
+  if (options.endpoint.empty()) options.endpoint = fmt::format("https://s3.{}.amazonaws.com", options.region);
+  auto endpoint = ParseUri(options.endpoint);
+  if (!endpoint.ok() || !endpoint->scheme.starts_with("http") || endpoint->authority.empty()) {
+    return InvalidArgument("endpoint '{}' is not the URL of a server; write https://HOST[:PORT]", options.endpoint);
+  }
+  return std::unique_ptr<S3Source>(new S3Source(std::move(options), std::move(*endpoint), std::move(http), clock));
+}
+
+S3Source::S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock)
+    : options_(std::move(options)), endpoint_(std::move(endpoint)), http_(std::move(http)), clock_(clock) {
+  const bool aws = endpoint_.authority.ends_with(".amazonaws.com");
+  if (options_.path_style.value_or(!aws)) {
+    host_ = endpoint_.authority;
+    path_prefix_ = "/" + PercentEncode(options_.bucket, false);
+  } else {
+    host_ = fmt::format("{}.{}", options_.bucket, endpoint_.authority);
+  }
+}
+
+HttpRequest S3Source::Prepare(std::string_view method, std::string_view key,
+                              std::map<std::string, std::string> query) const {
+  const std::string path = fmt::format("{}/{}", path_prefix_, PercentEncode(key, true));
+  const std::string encoded_query = EncodeQuery(query);
+  HttpRequest request;
+  request.method = method;
+  request.url = fmt::format("{}://{}{}{}{}", endpoint_.scheme, host_, path, encoded_query.empty() ? "" : "?", encoded_query);
+  if (!options_.credentials.anonymous()) {
+    const SigningRequest to_sign{std::string(method), host_, path, std::move(query)};
+    request.headers = Sign(to_sign, options_.credentials, options_.region, clock_.Wall());
+  }
+  return request;
+}
+
+Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
+  const S3Error error = ParseS3Error(reply.body);
+  const std::string reason = error.code.empty() ? fmt::format("HTTP status {}", reply.status)
+                                                : fmt::format("{}: {}", error.code, error.message);
+  const std::string where = fmt::format("s3://{}/{} at {}", options_.bucket, what, host_);
+  if (error.code == "NoSuchBucket") {
+    return NotFound("{}: the bucket does not exist ({})", where, reason);
+  }
+  if (error.code == "InvalidAccessKeyId" || error.code == "SignatureDoesNotMatch" || error.code == "ExpiredToken" ||
+      reply.status == 401) {
+    return Unauthenticated("{}: the credentials are not accepted ({}); check the volume's Secret", where, reason);
+  }
+  switch (reply.status) {
+    case 403:
+      return PermissionDenied("{}: {}; the credentials need s3:GetObject and s3:ListBucket", where, reason);
+    case 404:
+      return NotFound("{}: {}", where, reason);
+    case 412:
+      return Aborted("{}: the object has been replaced ({})", where, reason);
+    case 416:
+      return Aborted("{}: the object is shorter than it was ({})", where, reason);
+    case 301:
+    case 307:
+    case 400:
+      return FailedPrecondition("{}: {}; check region '{}', endpoint and pathStyle", where, reason, options_.region);
+    case 408:
+    case 429:
+      return Unavailable("{}: {}", where, reason);
+    default:
+      if (reply.status >= 500) return Unavailable("{}: {}", where, reason);
+      return FailedPrecondition("{}: {}", where, reason);
+  }
+}
+
+io::Task<StatusOr<Entry>> S3Source::Head(std::string path) {
+  const std::string key = Key(path);
+  HttpRequest request = Prepare("HEAD", key, {});
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status != 200) co_return Explain(reply, key);
+  Entry entry;
+  entry.name = path.substr(path.rfind('/') + 1);
+  entry.size_bytes = std::strtoull(reply.header("content-length").c_str(), nullptr, 10);
+  entry.mtime_ns = ParseHttpDate(reply.header("last-modified")) * 1'000'000'000;
+  entry.version = Unquote(reply.header("etag"));
+  co_return entry;
+}
+
+io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
+  // A directory has no object of its own: it exists when a key lies below it. It hides a file of the same name.
+  const std::string prefix = Key(path);
+  std::string below = prefix.empty() ? "" : prefix + "/";
+  const StatusOr<Page> page = co_await ListPrefix(std::move(below), "", 1);
+  if (page.ok() && (path.empty() || !page->entries.empty() || page->hidden > 0)) {
+    Entry directory;
+    directory.kind = Entry::Kind::kDirectory;
+    directory.name = path.substr(path.rfind('/') + 1);
+    co_return directory;
+  }
+  if (path.empty()) co_return page.status();
+  if (!page.ok() && page.status().code() != StatusCode::kPermissionDenied) co_return page.status();
+  co_return co_await Head(std::move(path));
+}
+
+io::Task<StatusOr<Page>> S3Source::ListPrefix(std::string prefix, std::string continuation, int entries_max) {
+  std::map<std::string, std::string> query = {{"list-type", "2"},
+                                              {"delimiter", "/"},
+                                              {"encoding-type", "url"},
+                                              {"prefix", prefix},
+                                              {"max-keys", std::to_string(entries_max)}};
+  if (!continuation.empty()) query["continuation-token"] = continuation;
+  HttpRequest request = Prepare("GET", "", std::move(query));
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status != 200) co_return Explain(reply, prefix);
+  auto page = ParseListing(reply.body, prefix);
+  if (page.ok() && page->next == continuation && !continuation.empty()) {
+    co_return DataLoss("s3://{}/{}: the listing goes in circles", options_.bucket, prefix);
+  }
+  co_return page;
+}
+
+io::Task<StatusOr<Page>> S3Source::List(std::string directory, std::string continuation) {
+  const std::string key = Key(directory);
+  std::string prefix = key.empty() ? "" : key + "/";
+  co_return co_await ListPrefix(std::move(prefix), std::move(continuation), kPageEntriesMax);
+}
+
+io::Task<Status> S3Source::Read(ReadRequest read) {
+  const std::string key = Key(read.path);
+  const ByteRange range{read.offset_bytes, read.target.size()};
+  HttpRequest request = Prepare("GET", key, {});
+  request.headers.push_back(RangeHeader(range));
+  request.headers.push_back(fmt::format("If-Match: \"{}\"", read.version));
+  request.target = read.target;
+  request.accept = RangeGuard(range, read.version, fmt::format("s3://{}/{}", options_.bucket, key));
+  request.on_progress = std::move(read.on_progress);
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status / 100 != 2) co_return Explain(reply, key);
+  co_return absl::OkStatus();
+}
+
+}  // namespace sluice::source

@@ -1,0 +1,56 @@
+// An S3 bucket, or a prefix of one, shown as a tree.
+//
+// Listings go by directory (delimiter "/"); reads are range GETs with If-Match, so that a replaced object is an
+// ABORTED read and never a mixture. Path-style and virtual-host addressing; signed, or anonymous without credentials.
+//
+// Threads, Suspends, Errors:  as source/source.h. Credentials stay in this object and in request headers.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "source/http_client.h"
+#include "source/sigv4.h"
+#include "source/source.h"
+#include "source/uri.h"
+
+namespace sluice::source {
+
+struct S3Options {
+  std::string bucket;
+  std::string prefix;    // without leading or trailing '/'
+  std::string endpoint;  // "https://host[:port]"; empty for AWS' own of the region
+  std::string region = "us-east-1";
+  std::optional<bool> path_style;  // default: path style when an endpoint is given
+  Credentials credentials;
+};
+
+class S3Source : public Source {
+ public:
+  static constexpr int kPageEntriesMax = 1000;  // S3's own limit
+
+  static StatusOr<std::unique_ptr<S3Source>> Create(S3Options options, std::shared_ptr<HttpClient> http,
+                                                    const Clock& clock);
+
+  io::Task<StatusOr<Entry>> Stat(std::string path) override;
+  io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
+  io::Task<Status> Read(ReadRequest request) override;
+
+ private:
+  S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock);
+
+  std::string Key(std::string_view path) const { return JoinPath(options_.prefix, path); }
+  HttpRequest Prepare(std::string_view method, std::string_view key, std::map<std::string, std::string> query) const;
+  Status Explain(const HttpReply& reply, std::string_view what) const;
+  io::Task<StatusOr<Entry>> Head(std::string path);
+  io::Task<StatusOr<Page>> ListPrefix(std::string prefix, std::string continuation, int entries_max);
+
+  const S3Options options_;
+  const Uri endpoint_;
+  std::string host_;         // Host header and signature
+  std::string path_prefix_;  // "/bucket" in path style, else empty
+  std::shared_ptr<HttpClient> http_;
+  const Clock& clock_;
+};
+
+}  // namespace sluice::source
