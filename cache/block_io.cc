@@ -1,0 +1,149 @@
+// BlockStore: blocks to and from the tiers' files.
+#include <fcntl.h>
+#include <xxhash.h>
+
+#include <cstring>
+
+#include "cache/block_store.h"
+#include "common/bytes.h"
+
+namespace sluice::cache {
+
+io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create) {
+  if (object->fd(tier) >= 0) co_return object->fd(tier);
+  if (open_files_ >= open_files_max_) co_await CloseIdleFiles();
+  std::string name = Tier::FileName(object->id);
+  auto opened = co_await io_.Open(by_medium_[tier]->directory_fd(), std::move(name),
+                                  create ? O_RDWR | O_CREAT : O_RDWR);
+  if (!opened.ok()) co_return opened.status();
+  if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
+  object->set_fd(tier, opened->release());
+  ++open_files_;
+  if (object->open_position) open_objects_.erase(*object->open_position);
+  open_objects_.push_back(object);
+  object->open_position = std::prev(open_objects_.end());
+  co_return object->fd(tier);
+}
+
+io::Task<void> BlockStore::CloseIdleFiles() {
+  // A sixteenth at a time; objects with fills or handles stay.
+  std::vector<std::shared_ptr<Object>> idle;
+  for (const auto& object : open_objects_) {
+    if (idle.size() >= open_files_max_ / 16) break;
+    if (object->fills.empty() && object->opens() == 0) idle.push_back(object);
+  }
+  for (const auto& object : idle) {
+    for (const auto& tier : tiers_) co_await CloseFile(object, tier->index());
+  }
+}
+
+io::Task<void> BlockStore::CloseFile(std::shared_ptr<Object> object, uint8_t tier) {
+  const int fd = object->fd(tier);
+  if (fd < 0) co_return;
+  object->set_fd(tier, -1);
+  --open_files_;
+  bool any = false;
+  for (const auto& other : tiers_) any |= object->fd(other->index()) >= 0;
+  if (!any && object->open_position) {
+    open_objects_.erase(*object->open_position);
+    object->open_position.reset();
+  }
+  co_await object->Quiesce(loop_);
+  constexpr Duration kPoll = std::chrono::microseconds(100);
+  while (object->file_uses() > 0) co_await loop_.Sleep(kPoll);
+  co_await io_.Close(UniqueFd(fd));
+}
+
+io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
+                                        std::span<std::byte> target, int fd) {
+  const uint64_t file_offset = uint64_t{block} * object->block_size();
+  if (object->IsVerified(block)) {
+    const uint32_t generation = object->generation;
+    CO_RETURN_IF_ERROR(co_await io_.Read(fd, target, file_offset + offset_bytes));
+    // SUSPENDED: evicted meanwhile, and perhaps back again, the bytes may be a hole's zeros.
+    if (generation == object->generation) co_return absl::OkStatus();
+  }
+  const AlignedBuffer buffer(object->BlockLength(block));
+  CO_RETURN_IF_ERROR(co_await io_.Read(fd, buffer.span(), file_offset));
+  if (XXH3_64bits(buffer.data(), buffer.size()) != object->checksum(block)) {
+    co_return OutOfRange("block {} of {} does not have the bytes that were written", block, object->version.path);
+  }
+  std::memcpy(target.data(), buffer.data() + offset_bytes, target.size());
+  co_return absl::OkStatus();
+}
+
+io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
+                                     std::span<std::byte> target) {
+  const io::Gate::Holder holder = gate_.Enter();
+  const auto medium = object->TierOf(block);
+  if (!medium || !by_medium_[*medium]->in_service()) co_return false;
+  Tier& tier = *by_medium_[*medium];
+  const uint32_t generation = object->generation;
+  Object::FileUse use(*object);
+  const auto fd = co_await OpenFile(object, tier.index(), /*create=*/false);
+  Status status = fd.status();
+  if (status.ok()) status = co_await ReadProven(object, block, offset_bytes, target, *fd);
+  use.End();
+  // SUSPENDED: what is in the tier now need not be what was read and proven.
+  const bool unchanged = generation == object->generation;
+  if (status.ok()) {
+    if (unchanged) object->SetVerified(block);
+    co_return true;
+  }
+  if (!unchanged) co_return false;
+  tier.bad_blocks.Add();
+  tier.ReportFailure(status);
+  co_await Drop(object, block, /*evicted=*/false);
+  co_return false;
+}
+
+io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
+                                     Tier& tier) {
+  while (object->freeing.contains(block)) co_await room_.Wait();
+  const Object::FileUse use(*object);
+  const auto fd = co_await OpenFile(object, tier.index(), /*create=*/true);
+  Status status = fd.status();
+  if (status.ok()) status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
+  if (!status.ok()) tier.ReportFailure(status);
+  if (status.ok()) tier.written_bytes.Add(bytes.size());
+  co_return status;
+}
+
+io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
+                                      std::optional<uint8_t> wanted) {
+  const io::Gate::Holder holder = gate_.Enter();
+  if (object->TierOf(block)) co_return true;
+  Tier* tier = TierFor(*object, wanted);
+  const BlockKey key{object->id, block};
+  if (tier == nullptr || gate_.closed() || !tier->policy().Admit(key)) co_return false;
+  const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(bytes.size()));
+  if (!co_await Reserve(*tier, footprint)) co_return false;
+  const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
+  const Status status = co_await WriteTo(object, block, bytes, *tier);
+  // SUSPENDED: a second fill of the same block may have come first.
+  if (!status.ok() || object->TierOf(block)) {
+    tier->Charge(-static_cast<int64_t>(footprint));
+    co_return status.ok();
+  }
+  object->checksum(block) = checksum;
+  object->SetPresent(block, tier->index(), /*verified=*/true);
+  tier->policy().Insert(key, footprint);
+  Record(*object, block);
+  co_return true;
+}
+
+io::Task<uint32_t> BlockStore::Verify(std::shared_ptr<Object> object) {
+  uint32_t bad = 0;
+  for (uint32_t block = 0; block < object->block_count(); ++block) {
+    const auto tier = object->TierOf(block);
+    if (!tier) continue;
+    AlignedBuffer buffer(object->BlockLength(block));
+    // Unproven for this read: it must come from the file and match its checksum.
+    object->SetPresent(block, *tier, /*verified=*/false);
+    const bool good = co_await ReadBlock(object, block, 0, buffer.span());
+    if (!good) ++bad;
+  }
+  co_return bad;
+}
+
+}  // namespace sluice::cache

@@ -1,0 +1,127 @@
+// Where blocks are kept: the tiers, the table of objects, and the index that makes them survive a restart.
+//
+// It knows nothing of sources. A block that cannot be read back (gone, torn, wrong checksum, broken tier) is dropped
+// and reported as absent: to the caller it is a miss.
+//
+// Threads:     Acquire and Objects from any thread; all else on the loop.
+// Suspends:    ReadBlock, WriteBlock, Evict, Verify; they may change any block's state meanwhile.
+// Owns:        the tiers, the index, the objects with cached blocks, and at most `open_files_max` descriptors.
+// Limits:      the tiers' quotas; kMovesMax moves between tiers at a time.
+// Errors:      none reach a reader: nullopt and false are outcomes.
+// Invariants:  the index names a block only after its bytes are written; a tier's used bytes never exceed its quota.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "cache/format.h"
+#include "cache/index.h"
+#include "cache/object.h"
+#include "cache/tier.h"
+#include "io/file_io.h"
+#include "io/sync.h"
+
+namespace sluice::cache {
+
+struct BlockStoreOptions {
+  std::vector<TierOptions> tiers;  // of different media
+  std::string index_directory;
+  uint64_t open_files_max = 16384;
+};
+
+class BlockStore {
+ public:
+  static constexpr uint64_t kMovesMax = 4;
+  // Reads of a block in a lower tier after which it is worth a place in the tier above.
+  static constexpr uint8_t kPromotionHits = 3;
+  // An object goes to a tier only when the tier could hold this many of its size.
+  static constexpr uint64_t kObjectsPerTierMin = 4;
+
+  static StatusOr<std::unique_ptr<BlockStore>> Open(const BlockStoreOptions& options, io::Loop& loop, io::FileIo& io,
+                                                    Registry& metrics);
+  ~BlockStore();
+
+  // The object of `version`, made known when it is not.
+  std::shared_ptr<Object> Acquire(const ObjectVersion& version);
+  // Gives back one Acquire.
+  void Release(const std::shared_ptr<Object>& object);
+  // Forgets an object that has neither handles, blocks, fills nor a pin.
+  void Discard(const std::shared_ptr<Object>& object);
+  std::vector<std::shared_ptr<Object>> Objects() const;
+
+  // Bytes [offset, offset + target.size()) of a block, proven. False when the block is not there (any more).
+  io::Task<bool> ReadBlock(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
+                           std::span<std::byte> target);
+
+  // Keeps a block. False when no tier takes it: then it stays uncached.
+  io::Task<bool> WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
+                            std::optional<uint8_t> tier);
+
+  // A block was read from its tier; may move it up.
+  void Touch(const std::shared_ptr<Object>& object, uint32_t block);
+
+  // Drops all of an object's blocks; returns the bytes freed.
+  io::Task<uint64_t> Evict(std::shared_ptr<Object> object);
+  // Reads all cached blocks and compares checksums; returns how many were bad (and are dropped).
+  io::Task<uint32_t> Verify(std::shared_ptr<Object> object);
+  void SetPinned(const std::shared_ptr<Object>& object, bool pinned);
+
+  // Fastest first.
+  const std::vector<std::unique_ptr<Tier>>& tiers() const { return tiers_; }
+  // Null when no tier of that medium is configured.
+  Tier* tier(uint8_t medium) const { return medium < kMedia ? by_medium_[medium] : nullptr; }
+  Index& index() { return *index_; }
+
+  // Ends moves and evictions under way and commits the index.
+  io::Task<void> Close();
+
+ private:
+  BlockStore(io::Loop& loop, io::FileIo& io);
+  using Files = absl::flat_hash_set<ObjectId>;
+  Status Load(const std::array<Files, kMedia>& files);
+  static Files ListFiles(const Tier& tier);
+  void RemoveStrayFiles(const Tier& tier, const Files& files) const;
+
+  Tier* TierFor(const Object& object, std::optional<uint8_t> wanted);
+  io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
+  io::Task<void> EvictDown(Tier& tier);
+  io::Task<bool> EvictOne(Tier& tier);
+  io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
+  io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
+  // Clears the block and frees its space.
+  io::Task<void> Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted);
+  io::Task<void> FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
+  io::Task<void> UnlinkFile(std::shared_ptr<Object> object, Tier& tier);
+  io::Task<Status> ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
+                              std::span<std::byte> target, int fd);
+  io::Task<StatusOr<int>> OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create);
+  io::Task<void> CloseIdleFiles();
+  io::Task<void> CloseFile(std::shared_ptr<Object> object, uint8_t tier);
+  io::Task<Status> WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
+  void Record(const Object& object, uint32_t block);
+  std::shared_ptr<Object> Find(const ObjectId& id) const;
+  // The next slower tier that is in service; null when there is none.
+  Tier* Below(const Tier& tier) const;
+
+  io::Loop& loop_;
+  io::FileIo& io_;
+  uint64_t open_files_max_ = 0;
+  std::vector<std::unique_ptr<Tier>> tiers_;
+  std::array<Tier*, kMedia> by_medium_{};
+  std::unique_ptr<Index> index_;
+
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<ObjectId, std::shared_ptr<Object>> objects_;  // GUARDED_BY mutex_
+
+  std::list<std::shared_ptr<Object>> open_objects_;  // with a descriptor; least recently opened first
+  uint64_t open_files_ = 0;
+  std::array<bool, kMedia> evicting_{};
+  io::Event room_;
+  io::Semaphore moves_;
+  io::Gate gate_;
+};
+
+}  // namespace sluice::cache

@@ -1,0 +1,165 @@
+#include "cache/cache.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::cache {
+namespace {
+
+constexpr size_t kHitBatch = 64;
+// A reader this near to what is not cached is told to the read-ahead.
+constexpr uint64_t kLookAheadBytes = 8 * kMiB;
+// A block may be evicted between its fill and the copy; more often than this, something is wrong.
+constexpr int kTriesMax = 8;
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Cache>> Cache::Open(const CacheOptions& options, io::Loop& loop, io::FileIo& io,
+                                             Registry& metrics) {
+  std::unique_ptr<Cache> cache(new Cache(options, loop, metrics));
+  ASSIGN_OR_RETURN(cache->store_, BlockStore::Open(options.store, loop, io, metrics));
+  return cache;
+}
+
+Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
+    : options_(options),
+      loop_(loop),
+      memory_(loop, options.fill_memory_bytes),
+      fetches_(loop, options.fetches_max),
+      gate_(loop),
+      misses_(metrics.AddCounter("sluice_cache_misses_total", "Block reads that had to wait for the source")),
+      miss_bytes_(metrics.AddCounter("sluice_cache_miss_bytes_total", "Bytes of reads that had to wait for the source")),
+      fills_joined_(metrics.AddCounter("sluice_fills_joined_total", "Block reads that joined a fetch under way")),
+      uncached_blocks_(metrics.AddCounter("sluice_uncached_blocks_total", "Fetched blocks that no tier took")),
+      fill_wait_(metrics.AddHistogram("sluice_fill_wait_seconds", "Time a fetch waited for memory and a connection")),
+      fill_memory_(metrics.AddGauge("sluice_fill_memory_bytes", "Memory of fetches under way")) {}
+
+std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object, source::Source& source,
+                                     uint64_t offset_bytes, std::span<std::byte> target) {
+  uint8_t medium = 0;
+  const auto length = object->TryRead(offset_bytes, target, &medium);
+  if (!length || *length == 0) return length;
+  Tier& tier = *store_->tier(medium);
+  tier.hits.Add();
+  tier.hit_bytes.Add(*length);
+  const ByteRange read{offset_bytes, *length};
+  RecordHit(object, read);
+  const uint64_t ahead = read.end() + kLookAheadBytes;
+  if (ahead < object->size() && !object->TierOf(object->BlockAt(ahead))) {
+    loop_.Post([this, object, &source, read] { ReadAheadOf({object, &source, io::Urgency::kReadAhead, {}}, read); });
+  }
+  return length;
+}
+
+void Cache::RecordHit(const std::shared_ptr<Object>& object, ByteRange read) {
+  // A sequential reader counts once per block, at its first byte; others now and then.
+  const bool first_byte = read.offset % object->block_size() == 0 || object->BlockAt(read.offset) != object->BlockAt(read.end() - 1);
+  if (!first_byte && read.offset / 4096 % 16 != 0) return;
+  const std::unique_lock lock(hits_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;  // a lost hit is a slightly worse choice of victim, a wait would cost every reader
+  hits_.push_back({object, object->BlockAt(read.end() - 1)});
+  if (hits_.size() < kHitBatch) return;
+  loop_.Post([this, batch = std::exchange(hits_, {})] {
+    for (const Hit& hit : batch) store_->Touch(hit.object, hit.block);
+  });
+}
+
+void Cache::ReadAheadOf(const Request& request, ByteRange read) {
+  const Object& object = *request.object;
+  const ByteRange ahead = request.object->read_ahead.OnRead(read, options_.read_ahead_max_bytes);
+  uint64_t end = std::min(ahead.end(), object.size());
+  // In whole requests, once the window is larger than one.
+  if (ahead.length > options_.fetch_bytes_max && end < object.size()) end -= end % options_.fetch_bytes_max;
+  if (ahead.offset >= end) return;
+  EnsureFills({request.object, request.source, io::Urgency::kReadAhead, {}}, object.BlockAt(ahead.offset),
+              object.BlockAt(end - 1) + 1);
+}
+
+io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, source::Source& source, uint64_t offset_bytes,
+                                       std::span<std::byte> target) {
+  if (offset_bytes >= object->size()) co_return size_t{0};
+  const size_t length = std::min<uint64_t>(target.size(), object->size() - offset_bytes);
+  const ByteRange read{offset_bytes, length};
+  const Request request{object, &source, io::Urgency::kForeground, {}};
+  EnsureFills(request, object->BlockAt(read.offset), object->BlockAt(read.end() - 1) + 1);
+  ReadAheadOf(request, read);
+  for (size_t done = 0; done < length;) {
+    const uint32_t block = object->BlockAt(offset_bytes + done);
+    const auto in_block = static_cast<uint32_t>(offset_bytes + done - uint64_t{block} * object->block_size());
+    const size_t part = std::min<size_t>(length - done, object->BlockLength(block) - in_block);
+    CO_RETURN_IF_ERROR(co_await ReadPart(request, block, in_block, target.subspan(done, part)));
+    done += part;
+  }
+  co_return length;
+}
+
+io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes,
+                                 std::span<std::byte> target) {
+  Object& object = *request.object;
+  bool waited = false;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    EnsureFills(request, block, block + 1);
+    const auto found = object.fills.find(block);
+    if (found != object.fills.end()) {
+      const std::shared_ptr<Fill> fill = found->second;
+      const size_t start = size_t{block - fill->first_block} * object.block_size() + offset_bytes;
+      waited |= fill->arrived_bytes < start + target.size();
+      while (fill->arrived_bytes < start + target.size() && fill->state <= Fill::State::kRunning) {
+        co_await fill->changed.Wait();
+      }
+      if (fill->arrived_bytes >= start + target.size()) {
+        std::memcpy(target.data(), fill->buffer.data() + start, target.size());
+        (waited ? misses_ : fills_joined_).Add();
+        miss_bytes_.Add(target.size());
+        co_return absl::OkStatus();
+      }
+      if (fill->state == Fill::State::kFinished) co_return fill->status;
+      continue;  // abandoned for a more urgent one
+    }
+    const auto medium = object.TierOf(block);
+    if (medium && co_await store_->ReadBlock(request.object, block, offset_bytes, target)) {
+      Tier& tier = *store_->tier(*medium);
+      tier.hits.Add();
+      tier.hit_bytes.Add(target.size());
+      if (offset_bytes == 0 || target.size() * 8 < object.block_size()) store_->Touch(request.object, block);
+      co_return absl::OkStatus();
+    }
+  }
+  co_return Unavailable("block {} of {} came and went {} times; the cache is far too small for what is read", block,
+                        object.version.path, kTriesMax);
+}
+
+io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, source::Source& source, uint32_t first_block,
+                                         uint32_t block_count, std::optional<uint8_t> medium) {
+  const Request request{object, &source, io::Urgency::kPrewarm, medium};
+  const uint32_t end_block = std::min(first_block + block_count, object->block_count());
+  uint64_t fetched_bytes = 0;
+  EnsureFills(request, first_block, end_block);
+  for (uint32_t block = first_block; block < end_block; ++block) {
+    bool waited = false;
+    for (auto found = object->fills.find(block); found != object->fills.end(); found = object->fills.find(block)) {
+      const std::shared_ptr<Fill> fill = found->second;
+      if (fill->state == Fill::State::kFinished && !fill->status.ok()) co_return fill->status;
+      if (fill->settled && !object->TierOf(block)) {
+        co_return ResourceExhausted("no tier takes block {} of {}: the tiers are full of pinned data, or out of service",
+                                    block, object->version.path);
+      }
+      waited = true;
+      co_await fill->changed.Wait();
+    }
+    if (waited) fetched_bytes += object->BlockLength(block);
+    if (!object->TierOf(block)) EnsureFills(request, block, end_block);
+  }
+  co_return fetched_bytes;
+}
+
+io::Task<void> Cache::Close() {
+  co_await gate_.Close();
+  while (!retained_.empty()) {
+    Forget(retained_.front().first, retained_.front().second);
+    retained_.pop_front();
+  }
+  co_await store_->Close();
+}
+
+}  // namespace sluice::cache

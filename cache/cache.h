@@ -1,0 +1,103 @@
+// The cache: reads go through it, from memory, a tier, or the source, and leave a copy behind.
+//
+//   TryRead   on the caller's thread, when everything is at hand; never waits
+//   Read      on the loop, for everything else
+//   Warm      fills an object without a reader
+//
+// Threads:     TryRead from any thread; the rest on the loop.
+// Suspends:    Read, Warm.
+// Owns:        the BlockStore, fills under way. Objects, sources and targets are the caller's until the call returns.
+// Limits:      fill_memory_bytes for all fills under way and fetches_max requests at a time, the more urgent first;
+//              read-ahead up to read_ahead_max_bytes per stream; at the limit callers wait (sluice_fill_wait_seconds).
+// Errors:      only the source's. A fault of a tier or of the index is a miss.
+// Invariants:  at most one fetch per block is under way; bytes given are those of the object's version, or the read fails.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "cache/block_store.h"
+#include "cache/fill.h"
+#include "source/source.h"
+
+namespace sluice::cache {
+
+struct CacheOptions {
+  BlockStoreOptions store;
+  uint64_t fill_memory_bytes = 256 * kMiB;
+  uint64_t fetches_max = 64;
+  uint64_t fetch_bytes_max = 8 * kMiB;  // one request to the source
+  uint64_t read_ahead_max_bytes = 32 * kMiB;
+};
+
+class Cache {
+ public:
+  static StatusOr<std::unique_ptr<Cache>> Open(const CacheOptions& options, io::Loop& loop, io::FileIo& io,
+                                               Registry& metrics);
+
+  // How many bytes were read, or nullopt: then Read it. Clamped to the object's end.
+  // When `source` reads ahead of a sequential reader it is told through the loop; it must live as long as the object.
+  std::optional<size_t> TryRead(const std::shared_ptr<Object>& object, source::Source& source, uint64_t offset_bytes,
+                                std::span<std::byte> target);
+
+  io::Task<StatusOr<size_t>> Read(std::shared_ptr<Object> object, source::Source& source, uint64_t offset_bytes,
+                                  std::span<std::byte> target);
+
+  // Makes blocks [first, first + count) cached, in `medium` when it is given. Returns the bytes that came from the
+  // source. RESOURCE_EXHAUSTED when no tier takes them.
+  io::Task<StatusOr<uint64_t>> Warm(std::shared_ptr<Object> object, source::Source& source, uint32_t first_block,
+                                    uint32_t block_count, std::optional<uint8_t> medium);
+
+  BlockStore& store() { return *store_; }
+  const CacheOptions& options() const { return options_; }
+
+  // Waits for fills under way to end; no new ones begin.
+  io::Task<void> Close();
+
+ private:
+  Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics);
+
+  struct Request {
+    std::shared_ptr<Object> object;
+    source::Source* source;
+    io::Urgency urgency;
+    std::optional<uint8_t> medium;
+  };
+  struct Hit {
+    std::shared_ptr<Object> object;
+    uint32_t block;
+  };
+
+  void EnsureFills(const Request& request, uint32_t first_block, uint32_t end_block);
+  void StartFill(const Request& request, uint32_t first_block, uint32_t block_count);
+  void Abandon(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
+  io::Task<void> RunFill(Request request, std::shared_ptr<Fill> fill);
+  io::Task<void> KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill);
+  void Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill);
+  void Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
+  io::Task<Status> ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes, std::span<std::byte> target);
+  void ReadAheadOf(const Request& request, ByteRange read);
+  void RecordHit(const std::shared_ptr<Object>& object, ByteRange read);
+
+  const CacheOptions options_;
+  io::Loop& loop_;
+  std::unique_ptr<BlockStore> store_;
+  io::Semaphore memory_;
+  io::Semaphore fetches_;
+  io::Gate gate_;
+  // Finished fills that no tier took, kept a while for the reads that follow; oldest first.
+  std::deque<std::pair<std::shared_ptr<Object>, std::shared_ptr<Fill>>> retained_;
+  uint64_t retained_bytes_ = 0;
+
+  std::mutex hits_mutex_;
+  std::vector<Hit> hits_;  // GUARDED_BY hits_mutex_; told to the policies in batches
+
+  Counter& misses_;
+  Counter& miss_bytes_;
+  Counter& fills_joined_;
+  Counter& uncached_blocks_;
+  Histogram& fill_wait_;
+  Gauge& fill_memory_;
+};
+
+}  // namespace sluice::cache

@@ -1,0 +1,301 @@
+#include "cache/catalog.h"
+
+#include <absl/hash/hash.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+namespace sluice::cache {
+namespace {
+
+constexpr uint64_t kMagic = 0x31746143'63696c53;  // "SlicCat1"
+constexpr uint64_t kGrowBytes = 4u << 20;
+constexpr uint64_t kMapBytes = uint64_t{1} << 37;  // address space only: 2^31 nodes of 64 bytes
+
+constexpr uint8_t kLive = 1;
+constexpr uint8_t kExecutable = 2;
+
+}  // namespace
+
+struct Catalog::Record {
+  uint64_t parent;
+  uint64_t name_offset;
+  uint16_t name_length;
+  uint16_t version_length;  // the version stands behind the name
+  uint8_t kind;
+  uint8_t flags;
+  uint16_t reserved;
+  uint64_t size_bytes;
+  int64_t mtime_ns;
+  int64_t confirmed_ns;
+  int64_t listed_ns;  // directories
+  uint64_t hidden;    // directories
+};
+
+// A file that grows at its end, mapped once at a fixed address. The first 64 bytes are its header.
+class Catalog::MappedFile {
+ public:
+  struct Header {
+    uint64_t magic;
+    uint64_t used_bytes;  // with the header
+  };
+
+  static StatusOr<std::unique_ptr<MappedFile>> Open(const std::string& path, bool resume) {
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0600));
+    if (!fd.valid()) return ErrnoStatus(errno, path);
+    void* base = ::mmap(nullptr, kMapBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
+    if (base == MAP_FAILED) return ErrnoStatus(errno, "mmap " + path);
+    std::unique_ptr<MappedFile> file(new MappedFile(std::move(fd), static_cast<char*>(base), path));
+    const off_t size = ::lseek(file->fd_.get(), 0, SEEK_END);
+    if (size == 0) {
+      RETURN_IF_ERROR(file->Grow(kHeaderBytes));
+      *file->header() = {kMagic, kHeaderBytes};
+    } else {
+      file->allocated_bytes_ = static_cast<uint64_t>(size);
+      const Header& header = *file->header();
+      if (static_cast<uint64_t>(size) < kHeaderBytes || header.magic != kMagic ||
+          header.used_bytes > static_cast<uint64_t>(size)) {
+        return DataLoss("{} is no catalog of this version", path);
+      }
+    }
+    return file;
+  }
+  ~MappedFile() { ::munmap(base_, kMapBytes); }
+
+  // Space for `bytes` more at the returned offset; counted as used by Commit.
+  StatusOr<uint64_t> Reserve(uint64_t bytes) {
+    const uint64_t end = header()->used_bytes + bytes;
+    if (end > kMapBytes) return ResourceExhausted("{} is full", path_);
+    if (end > allocated_bytes_) RETURN_IF_ERROR(Grow(end));
+    return header()->used_bytes;
+  }
+  void Commit(uint64_t bytes) { header()->used_bytes += bytes; }
+
+  char* at(uint64_t offset) const { return base_ + offset; }
+  uint64_t used_bytes() const { return header()->used_bytes; }
+  static constexpr uint64_t kHeaderBytes = 64;
+
+ private:
+  MappedFile(UniqueFd fd, char* base, std::string path) : fd_(std::move(fd)), base_(base), path_(std::move(path)) {}
+  Header* header() const { return reinterpret_cast<Header*>(base_); }
+
+  // Allocates the space on disk: a store to a page without it would end the process when the disk is full.
+  Status Grow(uint64_t bytes) {
+    const uint64_t size = (bytes + kGrowBytes - 1) / kGrowBytes * kGrowBytes;
+    const int error = ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_bytes_),
+                                        static_cast<off_t>(size - allocated_bytes_));
+    if (error != 0) return ErrnoStatus(error, "grow " + path_);
+    allocated_bytes_ = size;
+    return absl::OkStatus();
+  }
+
+  UniqueFd fd_;
+  char* const base_;
+  const std::string path_;
+  uint64_t allocated_bytes_ = 0;
+};
+
+Catalog::Catalog() : live_(0, ChildHash{this}, ChildEqual{this}) {}
+Catalog::~Catalog() = default;
+
+size_t Catalog::ChildHash::operator()(uint32_t index) const {
+  const Record& record = *catalog->At(index);
+  return absl::HashOf(record.parent, catalog->NameOf(record));
+}
+size_t Catalog::ChildHash::operator()(const ChildKey& key) const { return absl::HashOf(key.parent, key.name); }
+bool Catalog::ChildEqual::operator()(uint32_t index, const ChildKey& key) const {
+  const Record& record = *catalog->At(index);
+  return record.parent == key.parent && catalog->NameOf(record) == key.name;
+}
+
+Catalog::Record* Catalog::At(Ino ino) const {
+  static_assert(sizeof(Record) == 64);
+  return reinterpret_cast<Record*>(nodes_->at(MappedFile::kHeaderBytes + (ino - kRootIno) * sizeof(Record)));
+}
+
+std::string_view Catalog::NameOf(const Record& record) const {
+  return {names_->at(record.name_offset), record.name_length};
+}
+
+uint64_t Catalog::node_count() const { return (nodes_->used_bytes() - MappedFile::kHeaderBytes) / sizeof(Record); }
+
+StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& directory, bool resume) {
+  std::unique_ptr<Catalog> catalog(new Catalog);
+  ASSIGN_OR_RETURN(catalog->nodes_, MappedFile::Open(directory + "/nodes", resume));
+  ASSIGN_OR_RETURN(catalog->names_, MappedFile::Open(directory + "/names", resume));
+  if (catalog->node_count() == 0) {
+    source::Entry root;
+    root.kind = source::Entry::Kind::kDirectory;
+    RETURN_IF_ERROR(catalog->Append(0, root, 0).status());
+  }
+  RETURN_IF_ERROR(catalog->Rebuild());
+  return catalog;
+}
+
+Status Catalog::Rebuild() {
+  for (Ino ino = kRootIno + 1; ino < kRootIno + node_count(); ++ino) {
+    const Record& record = *At(ino);
+    if (record.parent < kRootIno || record.parent >= ino ||
+        record.name_offset + record.name_length + record.version_length > names_->used_bytes()) {
+      return DataLoss("the catalog's node {} is damaged", ino);
+    }
+    if ((record.flags & kLive) == 0) continue;
+    live_.insert(static_cast<uint32_t>(ino));
+    children_[static_cast<uint32_t>(record.parent)].push_back(static_cast<uint32_t>(ino));
+  }
+  return absl::OkStatus();
+}
+
+Node Catalog::ToNode(Ino ino) const {
+  const Record& record = *At(ino);
+  Node node;
+  node.ino = ino;
+  node.parent = record.parent;
+  node.confirmed_ns = record.confirmed_ns;
+  node.entry.name = NameOf(record);
+  node.entry.version = {names_->at(record.name_offset + record.name_length), record.version_length};
+  node.entry.kind = static_cast<source::Entry::Kind>(record.kind);
+  node.entry.executable = (record.flags & kExecutable) != 0;
+  node.entry.size_bytes = record.size_bytes;
+  node.entry.mtime_ns = record.mtime_ns;
+  return node;
+}
+
+std::optional<Node> Catalog::Get(Ino ino) const {
+  const std::shared_lock lock(mutex_);
+  if (ino < kRootIno || ino >= kRootIno + node_count()) return std::nullopt;
+  return ToNode(ino);
+}
+
+std::string Catalog::Path(Ino ino) const {
+  const std::shared_lock lock(mutex_);
+  if (ino >= kRootIno + node_count()) return "";
+  std::string path;
+  for (; ino > kRootIno; ino = At(ino)->parent) {
+    const std::string_view name = NameOf(*At(ino));
+    path.insert(0, path.empty() ? std::string(name) : fmt::format("{}/", name));
+  }
+  return path;
+}
+
+std::optional<Node> Catalog::Find(Ino directory, std::string_view name) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = live_.find(ChildKey{directory, name});
+  if (found == live_.end()) return std::nullopt;
+  return ToNode(*found);
+}
+
+std::vector<Node> Catalog::Children(Ino directory, Ino after, size_t count) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Node> nodes;
+  const auto found = children_.find(static_cast<uint32_t>(directory));
+  if (found == children_.end()) return nodes;
+  auto at = std::upper_bound(found->second.begin(), found->second.end(), after);
+  for (; at != found->second.end() && nodes.size() < count; ++at) nodes.push_back(ToNode(*at));
+  return nodes;
+}
+
+StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t now_ns) {
+  const Ino ino = kRootIno + node_count();
+  if (ino > kNodesMax) return ResourceExhausted("the volume has had {} entries; more cannot be shown", kNodesMax);
+  if (entry.version.size() > UINT16_MAX) return InvalidArgument("the version of {} is too long", entry.name);
+  const size_t text_bytes = entry.name.size() + entry.version.size();
+  ASSIGN_OR_RETURN(const uint64_t name_offset, names_->Reserve(text_bytes));
+  ASSIGN_OR_RETURN(const uint64_t node_offset, nodes_->Reserve(sizeof(Record)));
+  std::memcpy(names_->at(name_offset), entry.name.data(), entry.name.size());
+  std::memcpy(names_->at(name_offset + entry.name.size()), entry.version.data(), entry.version.size());
+  Record record{};
+  record.parent = directory;
+  record.name_offset = name_offset;
+  record.name_length = static_cast<uint16_t>(entry.name.size());
+  record.version_length = static_cast<uint16_t>(entry.version.size());
+  record.kind = static_cast<uint8_t>(entry.kind);
+  record.flags = static_cast<uint8_t>(kLive | (entry.executable ? kExecutable : 0));
+  record.size_bytes = entry.size_bytes;
+  record.mtime_ns = entry.mtime_ns;
+  record.confirmed_ns = now_ns;
+  std::memcpy(nodes_->at(node_offset), &record, sizeof record);
+  // Names first: a node that counts has its name, wherever the process dies.
+  names_->Commit(text_bytes);
+  std::atomic_thread_fence(std::memory_order_release);
+  nodes_->Commit(sizeof record);
+  return ino;
+}
+
+void Catalog::Unlink(Ino ino) {
+  Record& record = *At(ino);
+  live_.erase(static_cast<uint32_t>(ino));
+  record.flags &= static_cast<uint8_t>(~kLive);
+  auto& siblings = children_[static_cast<uint32_t>(record.parent)];
+  const auto at = std::lower_bound(siblings.begin(), siblings.end(), ino);
+  if (at != siblings.end() && *at == ino) siblings.erase(at);
+}
+
+StatusOr<Node> Catalog::Put(Ino directory, const source::Entry& entry, int64_t now_ns) {
+  using Kind = source::Entry::Kind;
+  const std::unique_lock lock(mutex_);
+  const auto found = live_.find(ChildKey{directory, entry.name});
+  if (found != live_.end()) {
+    const Ino ino = *found;
+    const Node node = ToNode(ino);
+    const bool hidden_by_directory = node.entry.kind == Kind::kDirectory && entry.kind != Kind::kDirectory &&
+                                     node.confirmed_ns == now_ns;
+    const bool same = node.entry.kind == entry.kind &&
+                      (entry.kind == Kind::kDirectory ||
+                       (node.entry.size_bytes == entry.size_bytes && node.entry.version == entry.version));
+    if (same || hidden_by_directory) {
+      At(ino)->confirmed_ns = now_ns;
+      return ToNode(ino);
+    }
+    Unlink(ino);
+  }
+  ASSIGN_OR_RETURN(const Ino ino, Append(directory, entry, now_ns));
+  live_.insert(static_cast<uint32_t>(ino));
+  children_[static_cast<uint32_t>(directory)].push_back(static_cast<uint32_t>(ino));
+  return ToNode(ino);
+}
+
+void Catalog::Remove(Ino directory, std::string_view name) {
+  const std::unique_lock lock(mutex_);
+  const auto found = live_.find(ChildKey{directory, name});
+  if (found != live_.end()) Unlink(*found);
+}
+
+void Catalog::RemoveUnconfirmed(Ino directory, int64_t since_ns) {
+  const std::unique_lock lock(mutex_);
+  auto& children = children_[static_cast<uint32_t>(directory)];
+  std::erase_if(children, [&](uint32_t ino) {
+    Record& record = *At(ino);
+    if (record.confirmed_ns >= since_ns) return false;
+    live_.erase(ino);
+    record.flags &= static_cast<uint8_t>(~kLive);
+    return true;
+  });
+}
+
+int64_t Catalog::listed_ns(Ino directory) const {
+  const std::shared_lock lock(mutex_);
+  return At(directory)->listed_ns;
+}
+
+void Catalog::SetListed(Ino directory, int64_t now_ns, uint64_t hidden) {
+  const std::unique_lock lock(mutex_);
+  At(directory)->listed_ns = now_ns;
+  At(directory)->hidden = hidden;
+}
+
+uint64_t Catalog::hidden_total() const {
+  const std::shared_lock lock(mutex_);
+  uint64_t total = 0;
+  for (Ino ino = kRootIno; ino < kRootIno + node_count(); ++ino) {
+    if (At(ino)->kind == static_cast<uint8_t>(source::Entry::Kind::kDirectory)) total += At(ino)->hidden;
+  }
+  return total;
+}
+
+}  // namespace sluice::cache

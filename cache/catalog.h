@@ -1,0 +1,112 @@
+// The names of one volume: an append-only table of nodes in two memory-mapped files.
+//
+// A node is one version of one entry of a directory, and its number is the inode number that the kernel knows. Nodes
+// are never changed or reused: an object that changes gets a new node, and the old one lives on for whoever has it
+// open. So inode numbers are stable while the volume is mounted, across any number of daemon restarts: a store to the
+// mapped files is there for the next process, however this one ends. After a reboot nothing is mounted and the
+// catalog begins anew.
+//
+// Threads:     every method is thread-safe; one mutex.
+// Owns:        the mapped files.
+// Limits:      kNodesMax nodes; 64 bytes per node and its name in files that the kernel may page out, about 24 bytes
+//              of memory per live name.
+// Errors:      RESOURCE_EXHAUSTED when the disk has no room to grow the files. Open: DATA_LOSS for files that are none
+//              of this version.
+// Invariants:  a child's number is greater than its directory's; a directory's children are in order of their numbers,
+//              which makes a child's number its position in readdir, stable across restarts.
+// Format:      docs/on-disk-format.md, "Catalog".
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "common/status.h"
+#include "common/unique_fd.h"
+#include "source/source.h"
+
+namespace sluice::cache {
+
+using Ino = uint64_t;
+inline constexpr Ino kRootIno = 1;
+
+struct Node {
+  Ino ino = 0;
+  Ino parent = 0;
+  source::Entry entry;
+  int64_t confirmed_ns = 0;  // wall time at which the source last said so
+};
+
+class Catalog {
+ public:
+  static constexpr uint64_t kNodesMax = uint64_t{1} << 31;
+
+  // `directory` must exist. `resume` keeps what is there; else it begins anew.
+  static StatusOr<std::unique_ptr<Catalog>> Open(const std::string& directory, bool resume);
+  ~Catalog();
+
+  std::optional<Node> Get(Ino ino) const;
+  // The path from the root; empty for the root and for unknown numbers.
+  std::string Path(Ino ino) const;
+  // The live child of that name.
+  std::optional<Node> Find(Ino directory, std::string_view name) const;
+  // Up to `count` live children with numbers greater than `after`.
+  std::vector<Node> Children(Ino directory, Ino after, size_t count) const;
+  uint64_t node_count() const;
+
+  // Says that the source has `entry` in `directory` now: confirms the node when nothing changed, else makes a new one
+  // in its place. A directory hides a file of its name.
+  StatusOr<Node> Put(Ino directory, const source::Entry& entry, int64_t now_ns);
+  // The name is gone.
+  void Remove(Ino directory, std::string_view name);
+  // Removes the children that were not confirmed since `since_ns`: what a complete listing no longer has.
+  void RemoveUnconfirmed(Ino directory, int64_t since_ns);
+
+  // When the directory was listed to its end, and how many names of it cannot be shown; 0 when it never was.
+  int64_t listed_ns(Ino directory) const;
+  void SetListed(Ino directory, int64_t now_ns, uint64_t hidden);
+  uint64_t hidden_total() const;
+
+ private:
+  struct Record;
+  class MappedFile;
+  // Finds live nodes by (parent, name) without a copy of the name.
+  struct ChildKey {
+    Ino parent;
+    std::string_view name;
+  };
+  struct ChildHash {
+    using is_transparent = void;
+    const Catalog* catalog;
+    size_t operator()(uint32_t index) const;
+    size_t operator()(const ChildKey& key) const;
+  };
+  struct ChildEqual {
+    using is_transparent = void;
+    const Catalog* catalog;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(uint32_t index, const ChildKey& key) const;
+    bool operator()(const ChildKey& key, uint32_t index) const { return (*this)(index, key); }
+  };
+
+  Catalog();
+  Record* At(Ino ino) const;
+  std::string_view NameOf(const Record& record) const;
+  Node ToNode(Ino ino) const;
+  StatusOr<Ino> Append(Ino directory, const source::Entry& entry, int64_t now_ns);
+  void Unlink(Ino ino);
+  Status Rebuild();
+
+  mutable std::shared_mutex mutex_;
+  std::unique_ptr<MappedFile> nodes_;
+  std::unique_ptr<MappedFile> names_;
+  absl::flat_hash_set<uint32_t, ChildHash, ChildEqual> live_;
+  absl::flat_hash_map<uint32_t, std::vector<uint32_t>> children_;  // by directory, ascending
+};
+
+}  // namespace sluice::cache

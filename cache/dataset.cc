@@ -1,0 +1,262 @@
+#include "cache/dataset.h"
+
+#include <algorithm>
+
+namespace sluice::cache {
+namespace {
+
+// "For ever", as far as a kernel timeout goes.
+constexpr Duration kAlways = std::chrono::hours(24 * 365);
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::unique_ptr<source::Source> source,
+                                                 Cache& cache, io::Loop& loop, ReadLimits& node_limits,
+                                                 Counter* throttled_ns) {
+  std::unique_ptr<Dataset> dataset(
+      new Dataset(std::move(options), std::move(source), cache, loop, node_limits, throttled_ns));
+  ASSIGN_OR_RETURN(dataset->catalog_, Catalog::Open(dataset->options_.directory, dataset->options_.resume));
+  return dataset;
+}
+
+Dataset::Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
+                 ReadLimits& node_limits, Counter* throttled_ns)
+    : options_(std::move(options)),
+      source_(std::move(source)),
+      cache_(cache),
+      loop_(loop),
+      node_limits_(node_limits),
+      limits_(loop, throttled_ns),
+      gate_(loop) {}
+
+Dataset::~Dataset() = default;
+
+int64_t Dataset::NowNs() const {
+  return std::chrono::duration_cast<Duration>(loop_.clock().Wall().time_since_epoch()).count();
+}
+
+bool Dataset::IsFresh(int64_t at_ns) const {
+  if (at_ns == 0) return false;
+  switch (options_.consistency) {
+    case Consistency::kImmutable:
+      return true;
+    case Consistency::kEventual:
+      return NowNs() - at_ns < options_.metadata_ttl.count();
+    case Consistency::kStrong:
+      return false;
+  }
+  return false;
+}
+
+Duration Dataset::valid_for() const {
+  switch (options_.consistency) {
+    case Consistency::kImmutable:
+      return kAlways;
+    case Consistency::kEventual:
+      return options_.metadata_ttl;
+    case Consistency::kStrong:
+      return Duration(0);
+  }
+  return Duration(0);
+}
+
+io::Task<Status> Dataset::Check() {
+  const io::Gate::Holder holder = gate_.Enter();
+  const auto root = co_await source_->Stat("");
+  if (!root.ok()) co_return root.status();
+  if (root->kind != source::Entry::Kind::kDirectory) co_return FailedPrecondition("the source is no directory");
+  co_return absl::OkStatus();
+}
+
+std::optional<LookupResult> Dataset::TryLookup(Ino directory, std::string_view name) const {
+  if (auto node = catalog_->Find(directory, name); node && (IsFresh(node->confirmed_ns) || IsListed(directory))) {
+    return LookupResult{std::move(node), valid_for()};
+  } else if (!node && IsListed(directory)) {
+    return LookupResult{std::nullopt, valid_for()};
+  }
+  return std::nullopt;
+}
+
+io::Task<StatusOr<LookupResult>> Dataset::Lookup(Ino directory, std::string name) {
+  const io::Gate::Holder holder = gate_.Enter();
+  if (auto known = TryLookup(directory, name)) co_return *std::move(known);
+  if (!source::IsShowable(name)) co_return LookupResult{};
+  const int64_t asked_ns = NowNs();
+  StatusOr<source::Entry> entry = co_await source_->Stat(source::JoinPath(catalog_->Path(directory), name));
+  if (!entry.ok() && entry.status().code() != StatusCode::kNotFound) co_return entry.status();
+  if (!entry.ok()) {
+    catalog_->Remove(directory, name);
+    // Not remembered: under "immutable" a name may still be listed later.
+    co_return LookupResult{std::nullopt, options_.consistency == Consistency::kImmutable ? Duration(0) : valid_for()};
+  }
+  entry->name = name;
+  CO_ASSIGN_OR_RETURN(Node node, catalog_->Put(directory, *entry, asked_ns));
+  co_return LookupResult{std::move(node), valid_for()};
+}
+
+std::optional<std::vector<Node>> Dataset::TryChildren(Ino directory, Ino after, size_t count) const {
+  // From the start the listing must be fresh; further on it goes on as it began.
+  if (after == 0 && !IsListed(directory)) return std::nullopt;
+  std::vector<Node> nodes = catalog_->Children(directory, after, count);
+  if (nodes.empty() && catalog_->listed_ns(directory) == 0) return std::nullopt;
+  return nodes;
+}
+
+std::shared_ptr<Dataset::Listing> Dataset::StartListing(Ino directory) {
+  auto& listing = listings_[directory];
+  if (listing == nullptr) {
+    listing = std::make_shared<Listing>(loop_);
+    const std::shared_ptr<Listing> started = listing;
+    io::Spawn(RunListing(directory, started));
+    return started;
+  }
+  return listing;
+}
+
+io::Task<void> Dataset::RunListing(Ino directory, std::shared_ptr<Listing> listing) {
+  const io::Gate::Holder holder = gate_.Enter();
+  listing->status = co_await ListPages(directory, listing);
+  listing->finished = true;
+  listings_.erase(directory);
+  listing->progressed.Notify();
+}
+
+io::Task<Status> Dataset::ListPages(Ino directory, std::shared_ptr<Listing> listing) {
+  const int64_t started_ns = NowNs();
+  const std::string path = catalog_->Path(directory);
+  std::string continuation;
+  uint64_t hidden = 0;
+  do {
+    if (gate_.closed()) co_return Cancelled("the volume is going");
+    CO_ASSIGN_OR_RETURN(source::Page page, co_await source_->List(path, continuation));
+    for (const source::Entry& entry : page.entries) CO_RETURN_IF_ERROR(catalog_->Put(directory, entry, started_ns).status());
+    hidden += page.hidden;
+    continuation = std::move(page.next);
+    listing->progressed.Notify();
+  } while (!continuation.empty());
+  catalog_->RemoveUnconfirmed(directory, started_ns);
+  catalog_->SetListed(directory, started_ns, hidden);
+  co_return absl::OkStatus();
+}
+
+io::Task<Status> Dataset::List(Ino directory, Ino after) {
+  const io::Gate::Holder holder = gate_.Enter();
+  if (after == 0 ? IsListed(directory) : catalog_->listed_ns(directory) != 0) co_return absl::OkStatus();
+  const std::shared_ptr<Listing> listing = StartListing(directory);
+  // A first listing is shown as it comes in; a repeated one when it is whole, so that what is gone is not shown.
+  const bool first_listing = catalog_->listed_ns(directory) == 0;
+  while (!listing->finished) {
+    if (first_listing && !catalog_->Children(directory, after, 1).empty()) co_return absl::OkStatus();
+    co_await listing->progressed.Wait();
+  }
+  co_return listing->status;
+}
+
+io::Task<Status> Dataset::ListAll(Ino directory) {
+  const io::Gate::Holder holder = gate_.Enter();
+  if (IsListed(directory)) co_return absl::OkStatus();
+  const std::shared_ptr<Listing> listing = StartListing(directory);
+  while (!listing->finished) co_await listing->progressed.Wait();
+  co_return listing->status;
+}
+
+io::Task<StatusOr<std::string>> Dataset::ReadLink(Ino ino) {
+  const io::Gate::Holder holder = gate_.Enter();
+  co_return co_await source_->ReadLink(catalog_->Path(ino));
+}
+
+StatusOr<std::shared_ptr<Object>> Dataset::AcquireObject(Ino ino) const {
+  const auto node = catalog_->Get(ino);
+  if (!node) return NotFound("inode {} is not of this volume", ino);
+  if (node->entry.kind != source::Entry::Kind::kFile) return InvalidArgument("{} is no file", node->entry.name);
+  return cache_.store().Acquire({options_.identity, catalog_->Path(ino), node->entry.version, node->entry.size_bytes,
+                                 options_.block_size_bytes});
+}
+
+Status Dataset::Open(Ino ino) {
+  const std::lock_guard lock(open_mutex_);
+  OpenFile& file = open_files_[ino];
+  if (file.object == nullptr) {
+    auto object = AcquireObject(ino);
+    if (!object.ok()) {
+      open_files_.erase(ino);
+      return object.status();
+    }
+    file.object = *std::move(object);
+  }
+  ++file.handles;
+  return absl::OkStatus();
+}
+
+void Dataset::Release(Ino ino) {
+  std::shared_ptr<Object> last;
+  {
+    const std::lock_guard lock(open_mutex_);
+    const auto found = open_files_.find(ino);
+    if (found == open_files_.end()) return;  // opened before a restart of the daemon
+    if (found->second.handles > 1) {
+      --found->second.handles;
+      return;
+    }
+    last = std::move(found->second.object);
+    open_files_.erase(found);
+  }
+  loop_.Post([this, last = std::move(last)] { cache_.store().Release(last); });
+}
+
+io::Task<Status> Dataset::Confirm(Ino ino) {
+  const io::Gate::Holder holder = gate_.Enter();
+  const auto node = catalog_->Get(ino);
+  if (!node) co_return NotFound("inode {} is not of this volume", ino);
+  const auto entry = co_await source_->Stat(catalog_->Path(ino));
+  if (!entry.ok()) {
+    co_return entry.status().code() == StatusCode::kNotFound ? Aborted("{} is gone", node->entry.name) : entry.status();
+  }
+  if (entry->version != node->entry.version || entry->size_bytes != node->entry.size_bytes) {
+    co_return Aborted("{} has been replaced", node->entry.name);
+  }
+  co_return absl::OkStatus();
+}
+
+StatusOr<std::shared_ptr<Object>> Dataset::ObjectOf(Ino ino) {
+  const std::lock_guard lock(open_mutex_);
+  OpenFile& file = open_files_[ino];
+  if (file.object == nullptr) {  // opened before a restart of the daemon
+    auto object = AcquireObject(ino);
+    if (!object.ok()) {
+      open_files_.erase(ino);
+      return object.status();
+    }
+    file.object = *std::move(object);
+  }
+  return file.object;
+}
+
+std::optional<size_t> Dataset::TryRead(Ino ino, uint64_t offset_bytes, std::span<std::byte> target) {
+  if (limits_.active() || node_limits_.active()) return std::nullopt;
+  const auto object = ObjectOf(ino);
+  if (!object.ok()) return std::nullopt;
+  return cache_.TryRead(*object, *source_, offset_bytes, target);
+}
+
+io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::span<std::byte> target) {
+  const io::Gate::Holder holder = gate_.Enter();
+  CO_ASSIGN_OR_RETURN(const std::shared_ptr<Object> object, ObjectOf(ino));
+  const uint64_t size = object->size();
+  if (offset_bytes < size) co_await PassLimits(std::min<uint64_t>(target.size(), size - offset_bytes));
+  co_return co_await cache_.Read(object, *source_, offset_bytes, target);
+}
+
+io::Task<void> Dataset::PassLimits(uint64_t bytes) {
+  co_await limits_.Pass(bytes);
+  co_await node_limits_.Pass(bytes);
+}
+
+io::Task<void> Dataset::Close() {
+  co_await gate_.Close();
+  const std::lock_guard lock(open_mutex_);
+  for (const auto& [ino, file] : open_files_) cache_.store().Release(file.object);
+  open_files_.clear();
+}
+
+}  // namespace sluice::cache

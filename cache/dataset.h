@@ -1,0 +1,133 @@
+// One volume's view of a source: names by its consistency, bytes through the cache.
+//
+//   immutable   what the source said once holds for as long as the volume is mounted
+//   eventual    it is asked again when an answer is older than metadata_ttl
+//   strong      it is asked at every look-up and every open
+//
+// An inode number stands for one version of one object (cache/catalog.h), so a file that is open keeps its version: a
+// read that needs the source after the object was replaced fails with ABORTED (ESTALE), and never mixes two versions.
+//
+// Threads:     Try…, Get, Open, Release, TryRead from any thread; the rest on the loop.
+// Suspends:    Lookup, List, Read, ReadLink, Refresh.
+// Owns:        its source and catalog, and a reference to each object that is open.
+// Limits:      at most one listing per directory at a time; throttles as set.
+// Errors:      the source's; a listing that breaks off leaves what was listed before.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "cache/cache.h"
+#include "cache/catalog.h"
+#include "cache/read_limits.h"
+#include "source/source.h"
+
+namespace sluice::cache {
+
+enum class Consistency { kImmutable, kEventual, kStrong };
+
+struct DatasetOptions {
+  std::string name;       // the volume's
+  std::string identity;   // of the source: volumes with the same one share cached objects
+  std::string directory;  // the catalog's
+  Consistency consistency = Consistency::kEventual;
+  Duration metadata_ttl = std::chrono::seconds(60);
+  uint32_t block_size_bytes = 1 * kMiB;
+  bool resume = false;  // after a restart of the daemon, under a mount that lives
+};
+
+// What the kernel may be told of an answer.
+struct LookupResult {
+  std::optional<Node> node;  // nullopt: there is no such name
+  Duration valid_for{0};
+};
+
+class Dataset {
+ public:
+  static StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options, std::unique_ptr<source::Source> source,
+                                                 Cache& cache, io::Loop& loop, ReadLimits& node_limits, Counter* throttled_ns);
+  ~Dataset();
+
+  const DatasetOptions& options() const { return options_; }
+  const Catalog& catalog() const { return *catalog_; }
+
+  // Asks the source for its root: whether it exists and lets us in.
+  io::Task<Status> Check();
+
+  // nullopt: ask Lookup.
+  std::optional<LookupResult> TryLookup(Ino directory, std::string_view name) const;
+  io::Task<StatusOr<LookupResult>> Lookup(Ino directory, std::string name);
+  std::optional<Node> Get(Ino ino) const { return catalog_->Get(ino); }
+  Duration valid_for() const;
+
+  // Children after position `after`. nullopt: what comes next is not known yet; List, then ask again.
+  std::optional<std::vector<Node>> TryChildren(Ino directory, Ino after, size_t count) const;
+  // Returns when there are children after `after`, or the listing has ended.
+  io::Task<Status> List(Ino directory, Ino after);
+  // Lists to the end, and returns when that is fresh.
+  io::Task<Status> ListAll(Ino directory);
+
+  io::Task<StatusOr<std::string>> ReadLink(Ino ino);
+
+  // A handle on a file. Under strong consistency the caller asks Confirm first.
+  Status Open(Ino ino);
+  void Release(Ino ino);
+  // ABORTED when the source has another version of the file now.
+  io::Task<Status> Confirm(Ino ino);
+  bool must_confirm() const { return options_.consistency == Consistency::kStrong; }
+
+  // nullopt: Read it on the loop.
+  std::optional<size_t> TryRead(Ino ino, uint64_t offset_bytes, std::span<std::byte> target);
+  io::Task<StatusOr<size_t>> Read(Ino ino, uint64_t offset_bytes, std::span<std::byte> target);
+
+  // The object of a file; counts as an Acquire of the store, to be given back with cache.store().Release.
+  StatusOr<std::shared_ptr<Object>> AcquireObject(Ino ino) const;
+  source::Source& source() { return *source_; }
+
+  ReadLimits& limits() { return limits_; }
+  // Waits for the dataset's and the node's limits.
+  io::Task<void> PassLimits(uint64_t bytes);
+
+  // Waits for listings and reads under way; no new ones begin.
+  io::Task<void> Close();
+
+ private:
+  struct Listing {
+    explicit Listing(io::Loop& loop) : progressed(loop) {}
+    io::Event progressed;
+    Status status;
+    bool finished = false;
+  };
+  struct OpenFile {
+    std::shared_ptr<Object> object;
+    uint32_t handles = 0;
+  };
+
+  Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
+          ReadLimits& node_limits, Counter* throttled_ns);
+
+  int64_t NowNs() const;
+  bool IsFresh(int64_t at_ns) const;
+  bool IsListed(Ino directory) const { return IsFresh(catalog_->listed_ns(directory)); }
+  std::shared_ptr<Listing> StartListing(Ino directory);
+  io::Task<void> RunListing(Ino directory, std::shared_ptr<Listing> listing);
+  io::Task<Status> ListPages(Ino directory, std::shared_ptr<Listing> listing);
+  StatusOr<std::shared_ptr<Object>> ObjectOf(Ino ino);
+
+  const DatasetOptions options_;
+  std::unique_ptr<source::Source> source_;
+  std::unique_ptr<Catalog> catalog_;
+  Cache& cache_;
+  io::Loop& loop_;
+  ReadLimits& node_limits_;
+  ReadLimits limits_;
+  io::Gate gate_;
+
+  absl::flat_hash_map<Ino, std::shared_ptr<Listing>> listings_;  // loop
+
+  std::mutex open_mutex_;
+  absl::flat_hash_map<Ino, OpenFile> open_files_;  // GUARDED_BY open_mutex_
+};
+
+}  // namespace sluice::cache

@@ -1,0 +1,166 @@
+// BlockStore: room in the tiers, and blocks on their way down, up and out.
+#include <unistd.h>
+
+#include <cstring>
+
+#include "cache/block_store.h"
+#include "common/bytes.h"
+
+namespace sluice::cache {
+
+// The wanted tier; else the one that has blocks of the object already, so that it stays whole; else the fastest one
+// that the object does not swamp.
+Tier* BlockStore::TierFor(const Object& object, std::optional<uint8_t> wanted) {
+  if (wanted && tier(*wanted) != nullptr && tier(*wanted)->in_service()) return tier(*wanted);
+  Tier* last = nullptr;
+  for (const auto& candidate : tiers_) {
+    if (candidate->in_service() && object.blocks_in(candidate->index()) > 0) return candidate.get();
+  }
+  for (const auto& candidate : tiers_) {
+    if (!candidate->in_service()) continue;
+    last = candidate.get();
+    if (object.size() <= last->options().quota_bytes / kObjectsPerTierMin) return last;
+  }
+  return last;
+}
+
+io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
+  while (!tier.HasRoom(bytes)) {
+    if (!evicting_[tier.index()]) {
+      const uint64_t before = tier.used_bytes();
+      co_await EvictDown(tier);
+      if (!tier.HasRoom(bytes) && tier.used_bytes() >= before) co_return false;  // nothing may go
+    } else {
+      co_await room_.Wait();
+    }
+  }
+  tier.Charge(static_cast<int64_t>(bytes));
+  if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictDown(tier));
+  co_return true;
+}
+
+io::Task<void> BlockStore::EvictDown(Tier& tier) {
+  const io::Gate::Holder holder = gate_.Enter();
+  evicting_[tier.index()] = true;
+  while (tier.AboveLow() && !gate_.closed()) {
+    if (!co_await EvictOne(tier)) break;
+    room_.Notify();
+  }
+  evicting_[tier.index()] = false;
+  room_.Notify();
+}
+
+io::Task<bool> BlockStore::EvictOne(Tier& tier) {
+  const auto victim = tier.policy().Victim([this](const BlockKey& key) {
+    const auto object = Find(key.object);
+    return object != nullptr && !object->pinned;
+  });
+  if (!victim) co_return false;
+  const std::shared_ptr<Object> object = Find(victim->object);
+  tier.evictions.Add();
+  if (const Tier* below = Below(tier); below != nullptr) {
+    if (co_await Move(object, victim->block, below->index())) co_return true;
+  }
+  if (object->TierOf(victim->block) == tier.index()) co_await Drop(object, victim->block, /*evicted=*/true);
+  co_return true;
+}
+
+io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
+  const auto from = object->TierOf(block);
+  if (!from || *from == to) co_return false;
+  const AlignedBuffer buffer(object->BlockLength(block));
+  if (!co_await ReadBlock(object, block, 0, buffer.span())) co_return false;
+  Tier& target = *by_medium_[to];
+  const BlockKey key{object->id, block};
+  const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(buffer.size()));
+  if (!target.policy().Admit(key) || !co_await Reserve(target, footprint)) co_return false;
+  const Status status = co_await WriteTo(object, block, buffer.span(), target);
+  // SUSPENDED: dropped or moved meanwhile.
+  if (!status.ok() || object->TierOf(block) != *from) {
+    target.Charge(-static_cast<int64_t>(footprint));
+    co_return false;
+  }
+  by_medium_[*from]->policy().Erase(key, /*evicted=*/true);
+  object->SetPresent(block, to, /*verified=*/true);
+  target.policy().Insert(key, footprint);
+  target.moves_in.Add();
+  Record(*object, block);
+  co_await FreeSpace(object, block, *from);
+  co_return true;
+}
+
+void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
+  const auto tier = object->TierOf(block);
+  if (!tier) return;
+  by_medium_[*tier]->policy().Touch({object->id, block});
+  uint8_t& hits = object->hits(block);
+  if (hits < UINT8_MAX) ++hits;
+  if (hits != kPromotionHits || gate_.closed() || moves_.used() == moves_.capacity()) return;
+  for (const auto& above : tiers_) {
+    if (above->index() >= *tier) return;
+    if (!above->in_service() || object->size() > above->options().quota_bytes / kObjectsPerTierMin) continue;
+    return (void)io::Spawn(Promote(object, block, above->index()));
+  }
+}
+
+io::Task<void> BlockStore::Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
+  const io::Gate::Holder holder = gate_.Enter();
+  co_await moves_.Acquire(1, io::Urgency::kForeground);
+  co_await Move(object, block, to);
+  moves_.Release(1);
+}
+
+io::Task<void> BlockStore::Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted) {
+  const auto tier = object->TierOf(block);
+  if (!tier) co_return;
+  by_medium_[*tier]->policy().Erase({object->id, block}, evicted);
+  object->ClearBlock(block);
+  Record(*object, block);
+  co_await FreeSpace(object, block, *tier);
+}
+
+// REQUIRES: the block's state no longer names the tier. Until it is done nothing writes the block anew (WriteTo waits),
+// or the hole could be punched into the new bytes.
+io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t medium) {
+  Tier& tier = *by_medium_[medium];
+  const uint64_t footprint = Tier::Footprint(object->BlockLength(block));
+  object->freeing.insert(block);
+  co_await object->Quiesce(loop_);
+  if (object->blocks_in(medium) == 0 && object->fills.empty() && object->file_uses() == 0) {
+    co_await UnlinkFile(object, tier);
+  } else {
+    const Object::FileUse use(*object);
+    const auto fd = co_await OpenFile(object, medium, /*create=*/false);
+    if (fd.ok()) (void)co_await io_.Punch(*fd, uint64_t{block} * object->block_size(), footprint);
+  }
+  object->freeing.erase(block);
+  tier.Charge(-static_cast<int64_t>(footprint));
+  room_.Notify();
+  Discard(object);
+}
+
+// Unlinked here and not through the ring: nothing opens the file between the check and the unlinking, and
+// whoever needs it afterwards makes a new one.
+io::Task<void> BlockStore::UnlinkFile(std::shared_ptr<Object> object, Tier& tier) {
+  ::unlinkat(tier.directory_fd(), Tier::FileName(object->id).c_str(), 0);
+  co_await CloseFile(object, tier.index());
+}
+
+Tier* BlockStore::Below(const Tier& tier) const {
+  for (const auto& candidate : tiers_) {
+    if (candidate->index() > tier.index() && candidate->in_service()) return candidate.get();
+  }
+  return nullptr;
+}
+
+io::Task<uint64_t> BlockStore::Evict(std::shared_ptr<Object> object) {
+  uint64_t freed_bytes = 0;
+  for (uint32_t block = 0; block < object->block_count(); ++block) {
+    if (!object->TierOf(block)) continue;
+    freed_bytes += Tier::Footprint(object->BlockLength(block));
+    co_await Drop(object, block, /*evicted=*/true);
+  }
+  co_return freed_bytes;
+}
+
+}  // namespace sluice::cache

@@ -1,0 +1,127 @@
+// Cache: fetching blocks from the source, and keeping them.
+#include "cache/fill.h"
+
+#include <algorithm>
+
+#include "cache/cache.h"
+
+namespace sluice::cache {
+
+void Cache::EnsureFills(const Request& request, uint32_t first_block, uint32_t end_block) {
+  Object& object = *request.object;
+  const uint32_t blocks_max = static_cast<uint32_t>(std::max<uint64_t>(options_.fetch_bytes_max / object.block_size(), 1));
+  uint32_t run = 0;  // missing blocks before `block`
+  for (uint32_t block = first_block; block <= end_block; ++block) {
+    bool missing = block < end_block && !object.TierOf(block);
+    if (missing) {
+      if (const auto found = object.fills.find(block); found != object.fills.end()) {
+        const std::shared_ptr<Fill> fill = found->second;
+        const bool overtake = fill->state == Fill::State::kQueued && request.urgency < fill->urgency;
+        const bool failed = fill->state == Fill::State::kFinished && !fill->status.ok();
+        if (overtake || failed) Abandon(request.object, fill);
+        missing = overtake || failed;
+      }
+    }
+    if (missing) ++run;
+    if (run > 0 && (!missing || run == blocks_max)) {
+      StartFill(request, missing ? block + 1 - run : block - run, run);
+      run = 0;
+    }
+  }
+}
+
+void Cache::StartFill(const Request& request, uint32_t first_block, uint32_t block_count) {
+  auto fill = std::make_shared<Fill>(loop_, first_block, block_count, request.urgency);
+  for (uint32_t i = 0; i < block_count; ++i) request.object->fills[first_block + i] = fill;
+  io::Spawn(RunFill(request, std::move(fill)));
+}
+
+void Cache::Abandon(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill) {
+  if (fill->state == Fill::State::kQueued) fill->state = Fill::State::kAbandoned;
+  Forget(object, fill);
+  fill->changed.Notify();
+}
+
+void Cache::Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill) {
+  for (uint32_t i = 0; i < fill->block_count; ++i) {
+    const auto found = object->fills.find(fill->first_block + i);
+    if (found != object->fills.end() && found->second == fill) object->fills.erase(found);
+  }
+  store_->Discard(object);
+}
+
+io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
+  const io::Gate::Holder holder = gate_.Enter();
+  const Object& object = *request.object;
+  const uint64_t offset_bytes = uint64_t{fill->first_block} * object.block_size();
+  const uint64_t length_bytes = std::min<uint64_t>(uint64_t{fill->block_count} * object.block_size(), object.size() - offset_bytes);
+  const Instant start = loop_.clock().Now();
+  co_await memory_.Acquire(length_bytes, fill->urgency);
+  co_await fetches_.Acquire(1, fill->urgency);
+  if (fill->state == Fill::State::kQueued && !gate_.closed()) {
+    fill_wait_.Observe(loop_.clock().Now() - start);
+    fill_memory_.Set(static_cast<int64_t>(memory_.used()));
+    fill->state = Fill::State::kRunning;
+    fill->buffer = AlignedBuffer(length_bytes);
+    source::ReadRequest read;
+    read.path = object.version.path;
+    read.version = object.version.version;
+    read.offset_bytes = offset_bytes;
+    read.target = fill->buffer.span();
+    read.on_progress = [fill](size_t arrived_bytes) {
+      fill->arrived_bytes = arrived_bytes;
+      fill->changed.Notify();
+    };
+    fill->status = co_await request.source->Read(std::move(read));
+    if (fill->status.ok()) fill->arrived_bytes = length_bytes;
+  } else {
+    fill->status = Cancelled("the cache is closing");
+  }
+  fetches_.Release(1);
+  fill->state = fill->state == Fill::State::kAbandoned ? fill->state : Fill::State::kFinished;
+  fill->changed.Notify();
+  co_await KeepBlocks(request, fill);
+  memory_.Release(length_bytes);
+  fill_memory_.Set(static_cast<int64_t>(memory_.used()));
+}
+
+io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill) {
+  const std::shared_ptr<Object> object = request.object;
+  bool retain = false;
+  for (uint32_t i = 0; i < fill->block_count && fill->state == Fill::State::kFinished; ++i) {
+    const uint32_t block = fill->first_block + i;
+    const size_t start = size_t{i} * object->block_size();
+    const size_t length = object->BlockLength(block);
+    if (start + length > fill->arrived_bytes) break;  // the fetch broke off; whole blocks before that are good
+    const bool kept = co_await store_->WriteBlock(object, block, fill->buffer.span().subspan(start, length), request.medium);
+    if (kept) {
+      if (const auto found = object->fills.find(block); found != object->fills.end() && found->second == fill) {
+        object->fills.erase(found);
+      }
+    } else {
+      uncached_blocks_.Add();
+      retain = true;
+    }
+    fill->changed.Notify();
+  }
+  if (retain && !gate_.closed()) {
+    Retain(object, fill);
+  } else {
+    Forget(object, fill);
+  }
+  fill->settled = true;
+  fill->changed.Notify();
+}
+
+void Cache::Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill) {
+  retained_bytes_ += fill->buffer.size();
+  retained_.emplace_back(object, std::move(fill));
+  while (retained_bytes_ > options_.fill_memory_bytes / 4) {
+    const auto [old_object, old_fill] = std::move(retained_.front());
+    retained_.pop_front();
+    retained_bytes_ -= old_fill->buffer.size();
+    Forget(old_object, old_fill);
+  }
+}
+
+}  // namespace sluice::cache

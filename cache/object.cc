@@ -1,0 +1,100 @@
+#include "cache/object.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace sluice::cache {
+
+Object::Object(ObjectVersion v, ObjectId i)
+    : id(i),
+      version(std::move(v)),
+      block_count_(static_cast<uint32_t>((version.size_bytes + version.block_size_bytes - 1) / version.block_size_bytes)),
+      blocks_(std::make_unique<Block[]>(block_count_)) {
+  for (auto& fd : fds_) fd = -1;
+}
+
+Object::~Object() {
+  for (auto& fd : fds_) {
+    if (fd >= 0) ::close(fd);
+  }
+}
+
+uint32_t Object::BlockLength(uint32_t block) const {
+  const uint64_t start = uint64_t{block} * block_size();
+  return static_cast<uint32_t>(std::min<uint64_t>(block_size(), size() - start));
+}
+
+std::optional<uint8_t> Object::TierOf(uint32_t block) const {
+  const uint8_t tier_plus_one = blocks_[block].state.load() & ~kVerified;
+  if (tier_plus_one == 0) return std::nullopt;
+  return static_cast<uint8_t>(tier_plus_one - 1);
+}
+
+bool Object::IsVerified(uint32_t block) const { return (blocks_[block].state.load() & kVerified) != 0; }
+
+void Object::SetPresent(uint32_t block, uint8_t tier, bool verified) {
+  ClearBlock(block);
+  ++tier_blocks_[tier];
+  blocks_[block].hits = 0;
+  blocks_[block].state.store(static_cast<uint8_t>((tier + 1) | (verified ? kVerified : 0)));
+}
+
+void Object::SetVerified(uint32_t block) { blocks_[block].state.fetch_or(kVerified); }
+
+void Object::ClearBlock(uint32_t block) {
+  const auto tier = TierOf(block);
+  if (!tier) return;
+  --tier_blocks_[*tier];
+  ++generation;
+  blocks_[block].state.store(0);
+}
+
+uint32_t Object::cached_blocks() const {
+  uint32_t count = 0;
+  for (const uint32_t in_tier : tier_blocks_) count += in_tier;
+  return count;
+}
+
+std::optional<size_t> Object::TryRead(uint64_t offset_bytes, std::span<std::byte> target, uint8_t* tier) {
+  if (offset_bytes >= size()) return 0;
+  const size_t length = std::min<uint64_t>(target.size(), size() - offset_bytes);
+  auto& readers = readers_[epoch_.load() & 1];
+  readers.fetch_add(1);
+  size_t done = 0;
+  while (done < length) {
+    const uint32_t block = BlockAt(offset_bytes + done);
+    const uint8_t state = blocks_[block].state.load();
+    if ((state & kVerified) == 0 || state == kVerified) break;
+    const uint8_t block_tier = static_cast<uint8_t>((state & ~kVerified) - 1);
+    const int fd = fds_[block_tier].load();
+    if (fd < 0) break;
+    // As far as the following blocks are in the same state, in one call.
+    uint64_t end = std::min<uint64_t>(size(), (uint64_t{block} + 1) * block_size());
+    while (end < offset_bytes + length && blocks_[BlockAt(end)].state.load() == state) {
+      end = std::min<uint64_t>(size(), end + block_size());
+    }
+    const size_t part = std::min<uint64_t>(end, offset_bytes + length) - (offset_bytes + done);
+    iovec vector{target.data() + done, part};
+    const ssize_t got = ::preadv2(fd, &vector, 1, static_cast<off_t>(offset_bytes + done), RWF_NOWAIT);
+    if (got != static_cast<ssize_t>(part)) break;
+    if (done == 0) *tier = block_tier;
+    done += part;
+  }
+  readers.fetch_sub(1);
+  if (done < length) return std::nullopt;
+  return length;
+}
+
+io::Task<void> Object::Quiesce(io::Loop& loop) {
+  constexpr Duration kPoll = std::chrono::microseconds(100);
+  while (quiescing_) co_await loop.Sleep(kPoll);
+  quiescing_ = true;
+  // A reader that loaded the old epoch but has not counted itself yet reads the cleared state: it does no harm.
+  auto& old_readers = readers_[epoch_.fetch_add(1) & 1];
+  while (old_readers.load() != 0) co_await loop.Sleep(kPoll);
+  quiescing_ = false;
+}
+
+}  // namespace sluice::cache

@@ -1,0 +1,124 @@
+// One version of one object and the state of its blocks.
+//
+// A block is in at most one tier. Readers on any thread read blocks that are present and proven straight from the
+// tier's file (TryRead); everything that changes a block's state happens on the loop.
+//
+// Threads:     TryRead, state queries, opens() from any thread; fields below "loop" on the loop only.
+// Suspends:    Quiesce.
+// Owns:        its descriptors on the tiers' files; who closes one waits for a Quiesce first.
+// Limits:      24 bytes per block and about 300 per object.
+// Invariants:  I1 a block's state names a tier only after its bytes are written there.
+//              I2 TryRead returns bytes of blocks that were proven in this process's life (verified), or nothing.
+//              I3 after a block's state is cleared, Quiesce returns when no TryRead can still be reading it.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <array>
+#include <atomic>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "cache/key.h"
+#include "cache/read_ahead.h"
+#include "io/loop.h"
+
+namespace sluice::cache {
+
+struct Fill;
+
+// What a tier is made of; at most one tier of each, fastest first. The numbers are in the index on disk.
+enum class Medium : uint8_t { kDram = 0, kSsd = 1, kHdd = 2 };
+inline constexpr size_t kMedia = 3;
+inline constexpr std::string_view kMediumNames[kMedia] = {"dram", "ssd", "hdd"};
+
+class Object {
+ public:
+  Object(ObjectVersion version, ObjectId id);
+  ~Object();
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+
+  const ObjectId id;
+  const ObjectVersion version;
+
+  uint64_t size() const { return version.size_bytes; }
+  uint32_t block_size() const { return version.block_size_bytes; }
+  uint32_t block_count() const { return block_count_; }
+  uint32_t BlockLength(uint32_t block) const;
+  uint32_t BlockAt(uint64_t offset_bytes) const { return static_cast<uint32_t>(offset_bytes / block_size()); }
+
+  // The tier that holds the block.
+  std::optional<uint8_t> TierOf(uint32_t block) const;
+  bool IsVerified(uint32_t block) const;
+
+  // Reads without waiting for a device: nullopt unless every byte is present, proven, and in memory (DRAM tier or
+  // page cache). Clamped to the object's end. `*tier` is the tier of the first byte.
+  std::optional<size_t> TryRead(uint64_t offset_bytes, std::span<std::byte> target, uint8_t* tier);
+
+  std::atomic<uint32_t>& opens() { return opens_; }  // handles; an object with one is not forgotten
+
+  // --- loop ---
+  void SetPresent(uint32_t block, uint8_t tier, bool verified);
+  void SetVerified(uint32_t block);
+  void ClearBlock(uint32_t block);
+  uint64_t& checksum(uint32_t block) { return blocks_[block].checksum; }
+  uint8_t& hits(uint32_t block) { return blocks_[block].hits; }
+  uint32_t blocks_in(uint8_t tier) const { return tier_blocks_[tier]; }
+  uint32_t cached_blocks() const;
+
+  int fd(uint8_t tier) const { return fds_[tier].load(); }
+  void set_fd(uint8_t tier, int fd) { fds_[tier].store(fd); }
+
+  // Held while an asynchronous operation uses one of the descriptors: none is closed meanwhile.
+  class FileUse {
+   public:
+    explicit FileUse(Object& object) : object_(&object) { ++object_->file_uses_; }
+    ~FileUse() { End(); }
+    FileUse(const FileUse&) = delete;
+    FileUse& operator=(const FileUse&) = delete;
+    void End() {
+      if (object_ != nullptr) --object_->file_uses_;
+      object_ = nullptr;
+    }
+
+   private:
+    Object* object_;
+  };
+  uint32_t file_uses() const { return file_uses_; }
+
+  // Waits until every TryRead that began before has ended.
+  io::Task<void> Quiesce(io::Loop& loop);
+
+  absl::flat_hash_map<uint32_t, std::shared_ptr<Fill>> fills;  // by block
+  absl::flat_hash_set<uint32_t> freeing;                      // blocks whose space is being given back
+  uint32_t generation = 0;                                    // counts blocks that were cleared
+  ReadAhead read_ahead;
+  bool pinned = false;  // by an administrator: never evicted
+  // In BlockStore's list of objects with open files.
+  std::optional<std::list<std::shared_ptr<Object>>::iterator> open_position;
+
+ private:
+  struct Block {
+    std::atomic<uint8_t> state{0};  // medium + 1, and kVerified
+    uint8_t hits = 0;               // reads since it came to its tier, saturating
+    uint64_t checksum = 0;
+  };
+  static constexpr uint8_t kVerified = 0x80;
+
+  const uint32_t block_count_;
+  std::unique_ptr<Block[]> blocks_;
+  std::array<std::atomic<int>, kMedia> fds_;
+  std::array<uint32_t, kMedia> tier_blocks_{};
+  std::atomic<uint32_t> opens_{0};
+  // Readers under way, counted by the parity of the epoch they began in.
+  std::atomic<uint32_t> epoch_{0};
+  std::array<std::atomic<uint32_t>, 2> readers_{};
+  bool quiescing_ = false;
+  uint32_t file_uses_ = 0;
+};
+
+}  // namespace sluice::cache

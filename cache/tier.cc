@@ -1,0 +1,92 @@
+#include "cache/tier.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cerrno>
+
+#include "common/bytes.h"
+
+namespace sluice::cache {
+namespace {
+
+Status MakeDirectory(int parent, const std::string& name, std::string_view shown) {
+  if (::mkdirat(parent, name.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+  if (errno == EROFS) return FailedPrecondition("the tier {} is on a file system that is mounted read-only", shown);
+  return ErrnoStatus(errno, fmt::format("the tier {}: create {}", shown, name));
+}
+
+Labels LabelsOf(const TierOptions& options) {
+  return {{"tier", std::string(kMediumNames[static_cast<size_t>(options.medium)])}};
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metrics) {
+  const std::string_view medium = kMediumNames[static_cast<size_t>(options.medium)];
+  const UniqueFd root(::open(options.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) {
+    return ErrnoStatus(errno, fmt::format("the {} tier's path {} (create the directory, or correct 'path')",
+                                          medium, options.path));
+  }
+  struct statvfs fs{};
+  if (::fstatvfs(root.get(), &fs) != 0) return ErrnoStatus(errno, options.path);
+  const uint64_t fs_bytes = uint64_t{fs.f_blocks} * fs.f_frsize;
+  if (options.quota_bytes > fs_bytes) {
+    return InvalidArgument("the {} tier's quota of {} is larger than its file system {} ({}); lower 'quota'",
+                           medium, FormatBytes(options.quota_bytes), options.path, FormatBytes(fs_bytes));
+  }
+  RETURN_IF_ERROR(MakeDirectory(root.get(), "objects", options.path));
+  UniqueFd directory(::openat(root.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return ErrnoStatus(errno, options.path + "/objects");
+  for (int i = 0; i < 256; ++i) RETURN_IF_ERROR(MakeDirectory(directory.get(), fmt::format("{:02x}", i), options.path));
+  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakePolicy(options.policy, options.quota_bytes));
+  return std::unique_ptr<Tier>(new Tier(std::move(options), std::move(directory), std::move(policy), metrics));
+}
+
+Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics)
+    : hits(metrics.AddCounter("sluice_cache_hits_total", "Block reads answered from a tier", LabelsOf(options))),
+      hit_bytes(metrics.AddCounter("sluice_cache_hit_bytes_total", "Bytes of reads answered from a tier",
+                                   LabelsOf(options))),
+      evictions(metrics.AddCounter("sluice_cache_evictions_total", "Blocks evicted from a tier", LabelsOf(options))),
+      moves_in(metrics.AddCounter("sluice_cache_moves_total", "Blocks moved into a tier from another one",
+                                  LabelsOf(options))),
+      written_bytes(metrics.AddCounter("sluice_tier_written_bytes_total", "Bytes written to a tier",
+                                       LabelsOf(options))),
+      bad_blocks(metrics.AddCounter("sluice_tier_bad_blocks_total",
+                                    "Blocks dropped from a tier because their bytes could not be proven",
+                                    LabelsOf(options))),
+      options_(std::move(options)),
+      directory_(std::move(directory)),
+      policy_(std::move(policy)),
+      used_gauge_(metrics.AddGauge("sluice_tier_used_bytes", "Bytes that a tier's blocks take", LabelsOf(options_))),
+      in_service_gauge_(metrics.AddGauge("sluice_tier_in_service", "1 while a tier is used, 0 after it failed",
+                                         LabelsOf(options_))) {
+  in_service_gauge_.Set(1);
+  metrics.AddGauge("sluice_tier_quota_bytes", "Quota of a tier", LabelsOf(options_))
+      .Set(static_cast<int64_t>(options_.quota_bytes));
+}
+
+std::string Tier::FileName(const ObjectId& id) {
+  const std::string hex = id.Hex();
+  return fmt::format("{}/{}", hex.substr(0, 2), hex);
+}
+
+void Tier::Charge(int64_t bytes) {
+  used_bytes_ += static_cast<uint64_t>(bytes);
+  used_gauge_.Set(static_cast<int64_t>(used_bytes_));
+}
+
+void Tier::ReportFailure(const Status& status) {
+  // NOT_FOUND and OUT_OF_RANGE are one file's trouble; the rest (EIO, ENOSPC, EROFS) is the medium's.
+  const StatusCode code = status.code();
+  if (!in_service() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange) return;
+  failure_ = status;
+  in_service_gauge_.Set(0);
+  spdlog::error("the {} tier {} is out of service until sluiced starts again: {}", name(), options_.path,
+                Message(status));
+}
+
+}  // namespace sluice::cache

@@ -1,0 +1,82 @@
+// One tier: a directory of cache files on one medium, with a quota and an eviction policy.
+//
+// An object's blocks in this tier live in one sparse file, DIRECTORY/objects/XX/HEX, at the offsets they have in the
+// object. A tier that fails (no space, I/O error, read-only) is taken out of service: nothing is read from it or written
+// to it until the daemon starts again, and reads go on from other tiers and the source.
+//
+// Threads:   loop-confined, after Open.
+// Owns:      its directory descriptor and its policy.
+// Limits:    the quota, in bytes rounded up to 4 KiB per block. Eviction begins above the high watermark and ends below
+//            the low one; beyond the quota nothing is taken in.
+// Errors:    Open: NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION (read-only), INVALID_ARGUMENT (a quota larger than
+//            the file system).
+// Format:    docs/on-disk-format.md, "Tiers".
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cache/object.h"
+#include "cache/policy.h"
+#include "common/metrics.h"
+#include "common/status.h"
+#include "common/unique_fd.h"
+
+namespace sluice::cache {
+
+struct TierOptions {
+  Medium medium = Medium::kSsd;
+  std::string path;
+  uint64_t quota_bytes = 0;
+  double high_watermark = 0.95;
+  double low_watermark = 0.90;
+  std::string policy = "s3-fifo";
+};
+
+class Tier {
+ public:
+  static StatusOr<std::unique_ptr<Tier>> Open(TierOptions options, Registry& metrics);
+
+  const TierOptions& options() const { return options_; }
+  uint8_t index() const { return static_cast<uint8_t>(options_.medium); }
+  std::string_view name() const { return kMediumNames[index()]; }
+  int directory_fd() const { return directory_.get(); }
+  Policy& policy() { return *policy_; }
+
+  // The file of an object, relative to directory_fd().
+  static std::string FileName(const ObjectId& id);
+  // What a block takes on the medium.
+  static uint64_t Footprint(uint32_t length_bytes) { return (uint64_t{length_bytes} + 4095) / 4096 * 4096; }
+
+  uint64_t used_bytes() const { return used_bytes_; }
+  bool HasRoom(uint64_t bytes) const { return used_bytes_ + bytes <= options_.quota_bytes; }
+  bool AboveHigh() const { return static_cast<double>(used_bytes_) > Share(options_.high_watermark); }
+  bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(options_.low_watermark); }
+  void Charge(int64_t bytes);
+
+  // Counts an I/O failure and takes the tier out of service when it is one of the medium's.
+  void ReportFailure(const Status& status);
+  bool in_service() const { return failure_.ok(); }
+  const Status& failure() const { return failure_; }
+
+  Counter& hits;
+  Counter& hit_bytes;
+  Counter& evictions;
+  Counter& moves_in;
+  Counter& written_bytes;
+  Counter& bad_blocks;
+
+ private:
+  Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics);
+  double Share(double fraction) const { return static_cast<double>(options_.quota_bytes) * fraction; }
+
+  const TierOptions options_;
+  UniqueFd directory_;
+  std::unique_ptr<Policy> policy_;
+  uint64_t used_bytes_ = 0;
+  Status failure_;
+  Gauge& used_gauge_;
+  Gauge& in_service_gauge_;
+};
+
+}  // namespace sluice::cache
