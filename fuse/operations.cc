@@ -1,0 +1,307 @@
+#include "fuse/operations.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "fuse/attributes.h"
+#include "fuse/session.h"
+
+namespace sluice::fuse {
+namespace {
+
+using cache::Ino;
+using cache::LookupResult;
+using cache::Node;
+using source::Entry;
+
+Session& Of(fuse_req_t request) { return *static_cast<Session*>(fuse_req_userdata(request)); }
+
+void ReplyError(fuse_req_t request, const Status& status) {
+  const int error = ToErrno(status);
+  if (error != ENOENT) Of(request).metrics().errors.Add();
+  fuse_reply_err(request, error);
+}
+
+// Observes an operation's latency when it goes.
+class Timer {
+ public:
+  explicit Timer(Histogram& histogram) : histogram_(histogram), start_(Clock::System().Now()) {}
+  ~Timer() { histogram_.Observe(Clock::System().Now() - start_); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  Histogram& histogram_;
+  const Instant start_;
+};
+
+// --- lookup, getattr, readlink ---
+
+void ReplyLookup(fuse_req_t request, const LookupResult& result) {
+  fuse_entry_param entry{};
+  if (!result.node && result.valid_for.count() == 0) {
+    fuse_reply_err(request, ENOENT);
+    return;
+  }
+  entry.entry_timeout = Seconds(result.valid_for);
+  if (result.node) FillEntry(*result.node, Of(request).options(), result.valid_for, &entry);
+  fuse_reply_entry(request, &entry);  // inode 0: a negative entry that the kernel may keep
+}
+
+io::Task<void> LookupLater(fuse_req_t request, Ino directory, std::string name) {
+  const Timer timer(Of(request).metrics().lookup);
+  const auto result = co_await Of(request).dataset().Lookup(directory, std::move(name));
+  result.ok() ? ReplyLookup(request, *result) : ReplyError(request, result.status());
+}
+
+void Lookup(fuse_req_t request, fuse_ino_t directory, const char* name) {
+  Session& session = Of(request);
+  if (const auto known = session.dataset().TryLookup(directory, name)) return ReplyLookup(request, *known);
+  session.loop().Post([request, directory, name = std::string(name)] { io::Spawn(LookupLater(request, directory, name)); });
+}
+
+void GetAttributes(fuse_req_t request, fuse_ino_t ino, fuse_file_info*) {
+  const auto node = Of(request).dataset().Get(ino);
+  if (!node) return (void)fuse_reply_err(request, ESTALE);
+  const struct stat st = StatOf(*node, Of(request).options());
+  fuse_reply_attr(request, &st, kAttributesValidSeconds);
+}
+
+io::Task<void> ReadLinkLater(fuse_req_t request, Ino ino) {
+  const auto target = co_await Of(request).dataset().ReadLink(ino);
+  target.ok() ? (void)fuse_reply_readlink(request, target->c_str()) : ReplyError(request, target.status());
+}
+
+void ReadLink(fuse_req_t request, fuse_ino_t ino) {
+  Of(request).loop().Post([request, ino] { io::Spawn(ReadLinkLater(request, ino)); });
+}
+
+void Forget(fuse_req_t request, fuse_ino_t, uint64_t) { fuse_reply_none(request); }
+void ForgetMany(fuse_req_t request, size_t, fuse_forget_data*) { fuse_reply_none(request); }
+
+// --- directories ---
+
+// Positions: "." leads to 1, ".." to 2, a child to its inode number + 1 (at least 3).
+constexpr off_t kAfterDot = 1;
+constexpr off_t kAfterDotDot = 2;
+
+struct ReadDirRequest {
+  fuse_req_t request;
+  Ino directory;
+  size_t size_bytes;
+  off_t position;
+  bool plus;
+
+  Ino after() const { return position > kAfterDotDot ? static_cast<Ino>(position) - 1 : 0; }
+};
+
+// Adds one entry; false when the buffer is full.
+bool AddEntry(const ReadDirRequest& r, std::string& buffer, const char* name, const Node& node, off_t next) {
+  const SessionOptions& options = Of(r.request).options();
+  const size_t used = buffer.size();
+  const size_t room = r.size_bytes - used;
+  buffer.resize(r.size_bytes);
+  size_t needed;
+  if (r.plus) {
+    fuse_entry_param entry{};
+    FillEntry(node, options, Of(r.request).dataset().valid_for(), &entry);
+    if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) entry.ino = 0;
+    needed = fuse_add_direntry_plus(r.request, buffer.data() + used, room, name, &entry, next);
+  } else {
+    const struct stat st = StatOf(node, options);
+    needed = fuse_add_direntry(r.request, buffer.data() + used, room, name, &st, next);
+  }
+  buffer.resize(needed > room ? used : used + needed);
+  return needed <= room;
+}
+
+void ReplyChildren(const ReadDirRequest& r, const std::vector<Node>& children) {
+  std::string buffer;
+  buffer.reserve(r.size_bytes);
+  Node self;
+  self.ino = r.directory;
+  self.entry.kind = Entry::Kind::kDirectory;
+  bool room = true;
+  if (r.position < kAfterDot) room = AddEntry(r, buffer, ".", self, kAfterDot);
+  if (r.position < kAfterDotDot && room) room = AddEntry(r, buffer, "..", self, kAfterDotDot);
+  for (const Node& child : children) {
+    if (!room) break;
+    room = AddEntry(r, buffer, child.entry.name.c_str(), child, static_cast<off_t>(child.ino) + 1);
+  }
+  fuse_reply_buf(r.request, buffer.data(), buffer.size());
+}
+
+size_t ChildrenWanted(const ReadDirRequest& r) {
+  constexpr size_t kEntryBytesMin = 32;       // a dirent with a name of up to 8 bytes
+  constexpr size_t kPlusEntryBytesMin = 160;  // with attributes
+  return r.size_bytes / (r.plus ? kPlusEntryBytesMin : kEntryBytesMin) + 1;
+}
+
+io::Task<void> ReadDirLater(ReadDirRequest r) {
+  const Timer timer(Of(r.request).metrics().readdir);
+  cache::Dataset& dataset = Of(r.request).dataset();
+  const Status status = co_await dataset.List(r.directory, r.after());
+  if (!status.ok()) {
+    ReplyError(r.request, status);
+    co_return;
+  }
+  ReplyChildren(r, dataset.catalog().Children(r.directory, r.after(), ChildrenWanted(r)));
+}
+
+void ReadDirAny(ReadDirRequest r) {
+  Session& session = Of(r.request);
+  r.size_bytes = std::min(r.size_bytes, Session::kRequestBytesMax);
+  if (const auto children = session.dataset().TryChildren(r.directory, r.after(), ChildrenWanted(r))) {
+    return ReplyChildren(r, *children);
+  }
+  session.loop().Post([r] { io::Spawn(ReadDirLater(r)); });
+}
+
+void OpenDirectory(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
+  // What is immutable may stay in the kernel's own listing.
+  const bool immutable = Of(request).dataset().options().consistency == cache::Consistency::kImmutable;
+  file->cache_readdir = immutable;
+  file->keep_cache = immutable;
+  fuse_reply_open(request, file);
+}
+
+void ReadDirectory(fuse_req_t request, fuse_ino_t ino, size_t size, off_t position, fuse_file_info*) {
+  ReadDirAny({request, ino, size, position, false});
+}
+void ReadDirectoryPlus(fuse_req_t request, fuse_ino_t ino, size_t size, off_t position, fuse_file_info*) {
+  ReadDirAny({request, ino, size, position, true});
+}
+
+// --- files ---
+
+void ReplyOpen(fuse_req_t request, Ino ino, fuse_file_info file) {
+  if (const Status status = Of(request).dataset().Open(ino); !status.ok()) return ReplyError(request, status);
+  file.keep_cache = 1;  // an inode's bytes never change
+  file.noflush = 1;
+  // ENOENT: the opener was interrupted, and there will be no release.
+  if (fuse_reply_open(request, &file) == -ENOENT) Of(request).dataset().Release(ino);
+}
+
+io::Task<void> OpenLater(fuse_req_t request, Ino ino, fuse_file_info file) {
+  const Timer timer(Of(request).metrics().open);
+  // ESTALE makes the kernel look the name up again and open what it finds.
+  const Status status = co_await Of(request).dataset().Confirm(ino);
+  status.ok() ? ReplyOpen(request, ino, file) : ReplyError(request, status);
+}
+
+void Open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
+  Session& session = Of(request);
+  if ((file->flags & O_ACCMODE) != O_RDONLY) return (void)fuse_reply_err(request, EROFS);
+  if (!session.dataset().must_confirm()) return ReplyOpen(request, ino, *file);
+  session.loop().Post([request, ino, file = *file] { io::Spawn(OpenLater(request, ino, file)); });
+}
+
+void Release(fuse_req_t request, fuse_ino_t ino, fuse_file_info*) {
+  Of(request).dataset().Release(ino);
+  fuse_reply_err(request, 0);
+}
+
+void ReplyBytes(fuse_req_t request, std::span<const std::byte> bytes) {
+  Of(request).metrics().read_bytes.Add(bytes.size());
+  fuse_reply_buf(request, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+io::Task<void> ReadLater(fuse_req_t request, Ino ino, size_t size_bytes, uint64_t offset_bytes) {
+  const Timer timer(Of(request).metrics().read);
+  const AlignedBuffer buffer(size_bytes);
+  const auto length = co_await Of(request).dataset().Read(ino, offset_bytes, buffer.span());
+  length.ok() ? ReplyBytes(request, buffer.span().first(*length)) : ReplyError(request, length.status());
+}
+
+void Read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info*) {
+  Session& session = Of(request);
+  thread_local const AlignedBuffer buffer(Session::kRequestBytesMax);
+  const size_t size_bytes = std::min(size, Session::kRequestBytesMax);
+  const auto offset_bytes = static_cast<uint64_t>(offset);
+  {
+    const Instant start = Clock::System().Now();
+    const auto length = session.dataset().TryRead(ino, offset_bytes, buffer.span().first(size_bytes));
+    if (length) {
+      ReplyBytes(request, buffer.span().first(*length));
+      session.metrics().read.Observe(Clock::System().Now() - start);
+      return;
+    }
+  }
+  session.loop().Post([=] { io::Spawn(ReadLater(request, ino, size_bytes, offset_bytes)); });
+}
+
+// --- the rest ---
+
+void StatFs(fuse_req_t request, fuse_ino_t) {
+  struct statvfs fs {};
+  const cache::Dataset& dataset = Of(request).dataset();
+  fs.f_bsize = dataset.options().block_size_bytes;
+  fs.f_frsize = 4096;
+  fs.f_files = dataset.catalog().node_count();
+  fs.f_namemax = 255;
+  fuse_reply_statfs(request, &fs);
+}
+
+// An answer of an extended attribute call: its length when `size` is 0, else its bytes.
+void ReplyAttribute(fuse_req_t request, const std::string& value, size_t size) {
+  if (size == 0) {
+    fuse_reply_xattr(request, value.size());
+  } else if (size < value.size()) {
+    fuse_reply_err(request, ERANGE);
+  } else {
+    fuse_reply_buf(request, value.data(), value.size());
+  }
+}
+
+void GetExtendedAttribute(fuse_req_t request, fuse_ino_t ino, const char* name, size_t size) {
+  const auto value = ExtendedAttribute(Of(request), ino, name);
+  value ? ReplyAttribute(request, *value, size) : (void)fuse_reply_err(request, ENODATA);
+}
+
+void ListExtendedAttributes(fuse_req_t request, fuse_ino_t ino, size_t size) {
+  ReplyAttribute(request, ExtendedAttributeNames(Of(request), ino), size);
+}
+
+void Init(void*, fuse_conn_info* connection) {
+  connection->max_background = Session::kBackgroundMax;
+  connection->congestion_threshold = Session::kBackgroundMax * 3 / 4;
+  fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);
+  fuse_unset_feature_flag(connection, FUSE_CAP_AUTO_INVAL_DATA);  // an inode's bytes never change
+  fuse_set_feature_flag(connection, FUSE_CAP_PARALLEL_DIROPS);
+  fuse_set_feature_flag(connection, FUSE_CAP_CACHE_SYMLINKS);
+  fuse_set_feature_flag(connection, FUSE_CAP_READDIRPLUS);
+  // "auto" costs a look-up per file once the listing is cached: 20 times slower for `ls -l` of 10,000 files.
+  fuse_unset_feature_flag(connection, FUSE_CAP_READDIRPLUS_AUTO);
+  // Requests in flight on a ring cannot be handed to the next process (docs/architecture.md, "Recovery").
+  fuse_unset_feature_flag(connection, FUSE_CAP_OVER_IO_URING);
+}
+
+}  // namespace
+
+const fuse_lowlevel_ops& Operations() {
+  static const fuse_lowlevel_ops operations = [] {
+    fuse_lowlevel_ops o{};
+    o.init = Init;
+    o.lookup = Lookup;
+    o.forget = Forget;
+    o.forget_multi = ForgetMany;
+    o.getattr = GetAttributes;
+    o.readlink = ReadLink;
+    o.opendir = OpenDirectory;
+    o.readdir = ReadDirectory;
+    o.readdirplus = ReadDirectoryPlus;
+    o.open = Open;
+    o.read = Read;
+    o.release = Release;
+    o.statfs = StatFs;
+    o.getxattr = GetExtendedAttribute;
+    o.listxattr = ListExtendedAttributes;
+    return o;
+  }();
+  return operations;
+}
+
+}  // namespace sluice::fuse

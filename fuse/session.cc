@@ -1,0 +1,124 @@
+#include "fuse/session.h"
+
+#include <fuse_kernel.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "fuse/operations.h"
+
+namespace sluice::fuse {
+namespace {
+
+// Far above the numbers that the kernel counts up from zero: it answers ENOENT, which libfuse takes in silence.
+constexpr uint64_t kUnknownUnique = 0x7ffffff000000;
+
+// Interrupts a thread that waits in read(); its handler does nothing.
+constexpr int kWakeSignal = SIGUSR2;
+
+void InstallWakeSignal() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  ::sigaction(kWakeSignal, &action, nullptr);  // no SA_RESTART: the read must return
+}
+
+Histogram& Latency(Registry& registry, const char* operation) {
+  return registry.AddHistogram("sluice_fuse_request_seconds", "Time to answer a request of the kernel",
+                               {{"operation", operation}});
+}
+
+}  // namespace
+
+SessionMetrics::SessionMetrics(Registry& registry)
+    : lookup(Latency(registry, "lookup")),
+      open(Latency(registry, "open")),
+      read(Latency(registry, "read")),
+      readdir(Latency(registry, "readdir")),
+      read_bytes(registry.AddCounter("sluice_fuse_read_bytes_total", "Bytes given to the kernel for reads")),
+      errors(registry.AddCounter("sluice_fuse_errors_total", "Requests answered with an error other than ENOENT")) {}
+
+Session::Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
+                 SessionMetrics& metrics)
+    : options_(std::move(options)), dataset_(dataset), cache_(cache), loop_(loop), metrics_(metrics) {}
+
+StatusOr<std::unique_ptr<Session>> Session::Start(UniqueFd fd, std::string init_bytes, SessionOptions options,
+                                                  cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
+                                                  SessionMetrics& metrics) {
+  std::unique_ptr<Session> session(new Session(std::move(options), dataset, cache, loop, metrics));
+  RETURN_IF_ERROR(session->Begin(std::move(fd), std::move(init_bytes)));
+  return session;
+}
+
+Status Session::Begin(UniqueFd fd, std::string init_bytes) {
+  if (init_bytes.size() < sizeof(fuse_in_header)) return InvalidArgument("the FUSE_INIT request is cut short");
+  InstallWakeSignal();
+  char program[] = "sluiced";
+  char* arguments[] = {program, nullptr};
+  fuse_args args = FUSE_ARGS_INIT(1, arguments);
+  session_ = fuse_session_new(&args, &Operations(), sizeof(fuse_lowlevel_ops), this);
+  if (session_ == nullptr) return FailedPrecondition("libfuse refuses the session");
+  const std::string path = fmt::format("/dev/fd/{}", fd.get());
+  if (fuse_session_mount(session_, path.c_str()) != 0) return FailedPrecondition("libfuse refuses {}", path);
+  const int fuse_fd = fd.release();  // libfuse's now
+
+  if (options_.resume) {
+    fuse_in_header header;
+    std::memcpy(&header, init_bytes.data(), sizeof header);
+    header.unique = kUnknownUnique;
+    std::memcpy(init_bytes.data(), &header, sizeof header);
+  }
+  fuse_buf buffer{};
+  buffer.mem = init_bytes.data();
+  buffer.size = init_bytes.size();
+  fuse_session_process_buf(session_, &buffer);
+  if (fuse_session_exited(session_)) return FailedPrecondition("libfuse refuses the kernel's FUSE_INIT");
+  if (options_.resume) {
+    fuse_out_header resend{};
+    resend.len = sizeof resend;
+    resend.error = FUSE_NOTIFY_RESEND;
+    if (::write(fuse_fd, &resend, sizeof resend) != sizeof resend) {
+      spdlog::warn("the kernel (before 6.9) cannot resend requests: readers that waited during the restart go on waiting");
+    }
+  }
+  serving_ = options_.threads;
+  for (size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this, i] { Serve(i); });
+  return absl::OkStatus();
+}
+
+void Session::Serve(size_t thread) {
+  pthread_setname_np(pthread_self(), fmt::format("fuse-{}", thread).c_str());
+  fuse_buf buffer{};
+  while (fuse_session_exited(session_) == 0) {
+    const int length = fuse_session_receive_buf(session_, &buffer);
+    if (length == -EINTR || length == -EAGAIN) continue;
+    if (length <= 0) {
+      ended_ = true;  // ENODEV: unmounted, or aborted
+      break;
+    }
+    fuse_session_process_buf(session_, &buffer);
+  }
+  std::free(buffer.mem);
+  --serving_;
+}
+
+void Session::Stop() {
+  if (threads_.empty()) return;
+  fuse_session_exit(session_);
+  // A signal that comes just before read() is lost, so it is sent until the threads are gone.
+  while (serving_ > 0) {
+    for (auto& thread : threads_) pthread_kill(thread.native_handle(), kWakeSignal);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+Session::~Session() {
+  Stop();
+  if (session_ != nullptr) fuse_session_destroy(session_);
+}
+
+}  // namespace sluice::fuse

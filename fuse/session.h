@@ -1,0 +1,90 @@
+// One FUSE mount, served: the only file that talks to libfuse's session.
+//
+// The descriptor comes from the plugin, which has mounted it and has read FUSE_INIT; its bytes are fed to libfuse here.
+// After a restart of the daemon (resume) INIT was answered by an earlier process: it is fed under a number the
+// kernel does not know, so that the answer is ignored, and then the kernel is told to send again whatever it waits for.
+//
+// Threads:     Start and the destructor on one thread that is not the loop; `threads` of its own read requests.
+// Owns:        the descriptor and its threads. The dataset, the loop and the metrics must outlive it.
+// Limits:      kRequestBytesMax per read; kBackgroundMax requests that the kernel sends without a waiting reader.
+// Errors:      Start: FAILED_PRECONDITION when the kernel or libfuse refuses the session.
+// Invariants:  no state behind file handles or look-up counts: every request carries its inode number, and inode numbers
+//              outlive the process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cache/dataset.h"
+#include "common/metrics.h"
+#include "common/unique_fd.h"
+
+struct fuse_session;
+
+namespace sluice::fuse {
+
+struct SessionOptions {
+  std::string source_uri;  // shown as user.sluice.source
+  uid_t uid = 0;
+  gid_t gid = 0;
+  mode_t file_mode = 0444;
+  mode_t directory_mode = 0555;
+  size_t threads = 2;
+  bool resume = false;
+};
+
+struct SessionMetrics {
+  explicit SessionMetrics(Registry& registry);
+  Histogram& lookup;
+  Histogram& open;
+  Histogram& read;
+  Histogram& readdir;
+  Counter& read_bytes;
+  Counter& errors;
+};
+
+class Session {
+ public:
+  static constexpr size_t kRequestBytesMax = 1 << 20;
+  static constexpr unsigned kBackgroundMax = 64;
+
+  // `init_bytes` is the FUSE_INIT request as it was read from the descriptor.
+  static StatusOr<std::unique_ptr<Session>> Start(UniqueFd fd, std::string init_bytes, SessionOptions options,
+                                                  cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
+                                                  SessionMetrics& metrics);
+  // Stops serving. Requests under way on the loop must have ended (Dataset::Close).
+  ~Session();
+
+  // No thread takes requests any more; those under way may go on. Idempotent.
+  void Stop();
+  // The kernel has ended the connection: the volume is unmounted everywhere, or was aborted.
+  bool ended() const { return ended_; }
+
+  const SessionOptions& options() const { return options_; }
+  cache::Dataset& dataset() { return dataset_; }
+  cache::Cache& cache() { return cache_; }
+  io::Loop& loop() { return loop_; }
+  SessionMetrics& metrics() { return metrics_; }
+
+ private:
+  Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop, SessionMetrics& metrics);
+  Status Begin(UniqueFd fd, std::string init_bytes);
+  void Serve(size_t thread);
+
+  const SessionOptions options_;
+  cache::Dataset& dataset_;
+  cache::Cache& cache_;
+  io::Loop& loop_;
+  SessionMetrics& metrics_;
+  fuse_session* session_ = nullptr;
+  std::atomic<bool> ended_{false};
+  std::atomic<size_t> serving_{0};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sluice::fuse
