@@ -1,0 +1,63 @@
+// The admin API (proto/admin.proto) over the daemon's parts.
+//
+// Threads:  gRPC's; what touches the cache is run on the loop.
+// Errors:   Status codes as they are; the messages are for administrators.
+#pragma once
+
+#include "common/pool_config.h"
+#include "daemon/mounts.h"
+#include "daemon/prewarm.h"
+#include "proto/admin.grpc.pb.h"
+
+namespace sluice::daemon {
+
+struct AdminContext {
+  const PoolConfig& config;
+  Mounts& mounts;
+  Prewarmer& prewarmer;
+  cache::Cache& cache;
+  cache::ReadLimits& node_limits;
+  io::Loop& loop;
+  const Registry& metrics;
+  std::string file_io;
+  std::string version;
+  Instant started;
+};
+
+class AdminService final : public admin::v1::Admin::Service {
+ public:
+  explicit AdminService(AdminContext context) : context_(std::move(context)) {}
+
+#define SLUICE_ADMIN_CALL(Name, Request, Reply) \
+  grpc::Status Name(grpc::ServerContext*, const admin::v1::Request* request, admin::v1::Reply* reply) override
+  SLUICE_ADMIN_CALL(GetStatus, GetStatusRequest, Status);
+  SLUICE_ADMIN_CALL(ListMounts, ListMountsRequest, ListMountsResponse);
+  SLUICE_ADMIN_CALL(GetStats, GetStatsRequest, Stats);
+  SLUICE_ADMIN_CALL(GetMetrics, GetMetricsRequest, Metrics);
+  SLUICE_ADMIN_CALL(GetConfig, GetConfigRequest, Config);
+  SLUICE_ADMIN_CALL(StartPrewarm, StartPrewarmRequest, Job);
+  SLUICE_ADMIN_CALL(ListJobs, ListJobsRequest, ListJobsResponse);
+  SLUICE_ADMIN_CALL(CancelJob, JobRequest, Job);
+  SLUICE_ADMIN_CALL(SetThrottle, SetThrottleRequest, Throttle);
+  SLUICE_ADMIN_CALL(Evict, FilesRequest, FilesResult);
+  SLUICE_ADMIN_CALL(Pin, FilesRequest, FilesResult);
+  SLUICE_ADMIN_CALL(Unpin, FilesRequest, FilesResult);
+  SLUICE_ADMIN_CALL(Verify, FilesRequest, FilesResult);
+#undef SLUICE_ADMIN_CALL
+  grpc::Status WatchJob(grpc::ServerContext* context, const admin::v1::JobRequest* request,
+                        grpc::ServerWriter<admin::v1::Job>* writer) override;
+
+ private:
+  using Objects = std::vector<std::shared_ptr<cache::Object>>;
+  // Cached objects of the dataset that match.
+  StatusOr<Objects> CachedObjects(const admin::v1::FilesRequest& request) const;
+  io::Task<sluice::Status> EvictAll(Objects objects, admin::v1::FilesResult* result);
+  io::Task<sluice::Status> VerifyAll(Objects objects, admin::v1::FilesResult* result);
+  io::Task<sluice::Status> PinAll(std::shared_ptr<Mount> mount, Patterns patterns, bool pinned, admin::v1::FilesResult* result);
+  grpc::Status SetPinned(const admin::v1::FilesRequest& request, bool pinned, admin::v1::FilesResult* result);
+  void FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>* tiers) const;
+
+  const AdminContext context_;
+};
+
+}  // namespace sluice::daemon

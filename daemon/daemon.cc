@@ -1,0 +1,178 @@
+#include "daemon/daemon.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "cache/cache.h"
+#include "daemon/admin_service.h"
+#include "daemon/admin_socket.h"
+#include "daemon/broker_client.h"
+#include "daemon/metrics_server.h"
+#include "io/call.h"
+#include "source/http_client.h"
+
+namespace sluice::daemon {
+namespace {
+
+constexpr size_t kPoolThreads = 4;
+
+StatusOr<cache::Medium> MediumOf(const std::string& name) {
+  for (size_t i = 0; i < cache::kMedia; ++i) {
+    if (cache::kMediumNames[i] == name) return static_cast<cache::Medium>(i);
+  }
+  return InvalidArgument("no medium '{}'", name);
+}
+
+StatusOr<cache::CacheOptions> CacheOptionsOf(const PoolConfig& config, const std::string& pool_directory) {
+  cache::CacheOptions options;
+  for (const TierConfig& tier : config.tiers) {
+    ASSIGN_OR_RETURN(const cache::Medium medium, MediumOf(tier.medium));
+    options.store.tiers.push_back({.medium = medium,
+                                   .path = tier.path,
+                                   .quota_bytes = tier.quota_bytes,
+                                   .high_watermark = tier.high_watermark,
+                                   .low_watermark = tier.low_watermark,
+                                   .policy = config.policy});
+  }
+  options.store.index_directory = pool_directory + "/index";
+  options.store.open_files_max = config.open_files_max;
+  options.fill_memory_bytes = config.fill_memory_bytes;
+  options.fetches_max = config.fetches_max;
+  options.fetch_bytes_max = config.fetch_bytes_max;
+  options.read_ahead_max_bytes = config.read_ahead_bytes_max;
+  return options;
+}
+
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Whether the loop's ring may be used; the configuration may insist on one or the other.
+StatusOr<bool> UseRing(const std::string& io) {
+  if (io == "threads") return false;
+  const Status probe = io::Ring::Probe();
+  if (probe.ok()) return true;
+  if (io == "io_uring") return Annotate(probe, "'io: io_uring' is configured");
+  spdlog::warn("{}; files are read by a thread pool instead", Message(probe));
+  return false;
+}
+
+}  // namespace
+
+struct Daemon::Parts {
+  explicit Parts(bool use_ring, DaemonOptions o)
+      : options(std::move(o)),
+        loop(use_ring),
+        pool(loop, kPoolThreads),
+        source_metrics(metrics),
+        session_metrics(metrics),
+        throttled_ns(metrics.AddCounter("sluice_throttled_nanoseconds_total", "Time that reads and jobs waited for a throttle")),
+        mounts_gauge(metrics.AddGauge("sluice_mounts", "Volumes that are served")),
+        node_limits(loop, &throttled_ns) {
+    metrics.AddGauge("sluice_start_time_seconds", "When the daemon started, in seconds since 1970")
+        .Set(std::chrono::duration_cast<std::chrono::seconds>(Clock::System().Wall().time_since_epoch()).count());
+  }
+
+  DaemonOptions options;
+  Registry metrics;
+  io::Loop loop;
+  io::BlockingPool pool;
+  source::SourceMetrics source_metrics;
+  fuse::SessionMetrics session_metrics;
+  Counter& throttled_ns;
+  Gauge& mounts_gauge;
+  cache::ReadLimits node_limits;
+  std::unique_ptr<io::FileIo> file_io;
+  std::shared_ptr<source::HttpClient> http;
+  std::optional<source::SourceContext> sources;
+  std::unique_ptr<cache::Cache> cache;
+  std::unique_ptr<Mounts> mounts;
+  std::unique_ptr<Prewarmer> prewarmer;
+  std::unique_ptr<AdminService> admin_service;
+  std::unique_ptr<AdminSocket> admin_socket;
+  std::unique_ptr<MetricsServer> metrics_server;
+  std::unique_ptr<BrokerClient> broker;
+  std::thread loop_thread;
+
+  Status Open();
+  void Close();
+};
+
+Status Daemon::Parts::Open() {
+  const std::string& directory = options.pool_directory;
+  const std::string catalogs = directory + "/catalogs";
+  std::error_code error;
+  std::filesystem::create_directories(catalogs, error);
+  if (error) return Unavailable("{}: {}", catalogs, error.message());
+  file_io = options.config.io == "threads" || !io::Ring::Probe().ok() ? io::MakeThreadFileIo(pool) : io::MakeUringFileIo(loop);
+  http = std::make_shared<source::HttpClient>(loop, options.config.ca_file);
+  sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
+  ASSIGN_OR_RETURN(const cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));
+  ASSIGN_OR_RETURN(cache, cache::Cache::Open(cache_options, loop, *file_io, metrics));
+  mounts = std::make_unique<Mounts>(MountContext{.catalogs_directory = catalogs,
+                                                 .cache = *cache,
+                                                 .loop = loop,
+                                                 .sources = *sources,
+                                                 .retry = {.deadline = options.config.source_deadline},
+                                                 .node_limits = node_limits,
+                                                 .throttled_ns = throttled_ns,
+                                                 .session_metrics = session_metrics,
+                                                 .mounts_gauge = mounts_gauge,
+                                                 .session_threads = options.config.session_threads});
+  prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, loop);
+  RETURN_IF_ERROR(prewarmer->Load());
+  loop_thread = std::thread([this] {
+    pthread_setname_np(pthread_self(), "loop");
+    loop.Run();
+  });
+  admin_service = std::make_unique<AdminService>(AdminContext{.config = options.config,
+                                                              .mounts = *mounts,
+                                                              .prewarmer = *prewarmer,
+                                                              .cache = *cache,
+                                                              .node_limits = node_limits,
+                                                              .loop = loop,
+                                                              .metrics = metrics,
+                                                              .file_io = std::string(file_io->name()),
+                                                              .version = options.version,
+                                                              .started = Clock::System().Now()});
+  ASSIGN_OR_RETURN(admin_socket, AdminSocket::Listen(directory + "/admin.sock", *admin_service));
+  if (!options.config.metrics_listen.empty()) {
+    ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(options.config.metrics_listen, metrics));
+  }
+  broker = std::make_unique<BrokerClient>(std::move(options.broker), *mounts, *prewarmer, loop);
+  return absl::OkStatus();
+}
+
+void Daemon::Parts::Close() {
+  admin_socket.reset();
+  metrics_server.reset();
+  if (!loop_thread.joinable()) return;
+  mounts->StopAll();
+  io::CallOn(loop, prewarmer->Close());
+  io::CallOn(loop, cache->Close());
+  loop.Stop();
+  loop_thread.join();
+}
+
+StatusOr<std::unique_ptr<Daemon>> Daemon::Start(DaemonOptions options) {
+  RaiseDescriptorLimit();
+  ASSIGN_OR_RETURN(const bool use_ring, UseRing(options.config.io));
+  std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<Parts>(use_ring, std::move(options))));
+  RETURN_IF_ERROR(daemon->parts_->Open());
+  return daemon;
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Daemon::~Daemon() { parts_->Close(); }
+
+void Daemon::Run() { parts_->broker->Run(parts_->options.version); }
+void Daemon::Stop() { parts_->broker->Stop(); }
+
+}  // namespace sluice::daemon

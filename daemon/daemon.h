@@ -1,0 +1,39 @@
+// The daemon put together: loop, files, sources, cache, mounts, jobs, admin socket. Built in this order, taken down in
+// the reverse one.
+//
+// Threads:  Run on the main thread; Stop from any.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/pool_config.h"
+#include "common/status.h"
+#include "common/unique_fd.h"
+
+namespace sluice::daemon {
+
+struct DaemonOptions {
+  std::string pool_directory;  // for the index, catalogs and the admin socket
+  PoolConfig config;
+  UniqueFd broker;  // connected to the plugin
+  std::string version;
+};
+
+class Daemon {
+ public:
+  // Error: what a tier, the index or the admin socket has against it.
+  static StatusOr<std::unique_ptr<Daemon>> Start(DaemonOptions options);
+  ~Daemon();
+
+  // Until the plugin goes or Stop.
+  void Run();
+  void Stop();
+
+ private:
+  struct Parts;
+  explicit Daemon(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace sluice::daemon

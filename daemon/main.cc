@@ -1,0 +1,78 @@
+// sluiced: the unprivileged cache daemon of one pool. The plugin starts it; see docs/architecture.md.
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <thread>
+
+#include "common/pool_config.h"
+#include "daemon/daemon.h"
+
+namespace sluice::daemon {
+namespace {
+
+// SIGTERM and SIGINT end Run in good order.
+class SignalWatch {
+ public:
+  SignalWatch() {
+    ::sigemptyset(&signals_);
+    for (const int signal : {SIGTERM, SIGINT}) ::sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // before any other thread begins
+  }
+  void Start(Daemon& daemon) {
+    std::thread([this, &daemon] {
+      int signal = 0;
+      ::sigwait(&signals_, &signal);
+      spdlog::info("signal {}: sluiced stops", signal);
+      daemon.Stop();
+    }).detach();
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool, int broker_fd) {
+  UniqueFd broker(broker_fd);
+  ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(config_file, state_directory));
+  const auto config = pools.find(pool);
+  if (config == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
+  spdlog::set_level(spdlog::level::from_str(config->second.log_level));
+  if (::geteuid() == 0) return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
+  SignalWatch signals;
+  ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
+                   Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),
+                                  .config = config->second,
+                                  .broker = std::move(broker),
+                                  .version = SLUICE_VERSION}));
+  signals.Start(*daemon);
+  daemon->Run();
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace sluice::daemon
+
+int main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("sluiced"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l sluiced[%P] %v");
+  CLI::App app("sluiced: serves the volumes of one pool from its cache. Started by sluice-csi.");
+  std::string config_file;
+  std::string state_directory;
+  std::string pool = "default";
+  int broker_fd = -1;
+  app.add_option("--config", config_file, "Configuration file (docs/configuration.md); none: the defaults");
+  app.add_option("--state-dir", state_directory, "The plugin's state directory")->required();
+  app.add_option("--pool", pool, "The pool to serve");
+  app.add_option("--broker-fd", broker_fd, "Descriptor of the connection to the plugin")->required();
+  app.set_version_flag("--version", SLUICE_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  const sluice::Status status = sluice::daemon::Serve(config_file, state_directory, pool, broker_fd);
+  if (status.ok()) return 0;
+  spdlog::error("{}", sluice::Message(status));
+  return 1;
+}

@@ -1,0 +1,142 @@
+#include "daemon/mounts.h"
+
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+
+#include "common/suggest.h"
+#include "io/call.h"
+
+namespace sluice::daemon {
+namespace {
+
+cache::Consistency ConsistencyOf(const std::string& name) {
+  if (name == "immutable") return cache::Consistency::kImmutable;
+  if (name == "strong") return cache::Consistency::kStrong;
+  return cache::Consistency::kEventual;
+}
+
+source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const source::RetryOptions& retry) {
+  source::SourceOptions options;
+  options.uri = spec.source();
+  options.endpoint = spec.endpoint();
+  options.region = spec.region();
+  if (spec.has_path_style()) options.path_style = spec.path_style();
+  options.credentials = {spec.credentials().access_key_id(), spec.credentials().secret_access_key(),
+                         spec.credentials().session_token()};
+  options.retry = retry;
+  return options;
+}
+
+}  // namespace
+
+std::string Mounts::CatalogDirectory(const std::string& volume_id) const {
+  // A volume id may hold any character; its hash is a file name.
+  return fmt::format("{}/{}", context_.catalogs_directory, cache::ObjectId::Of({.dataset = volume_id, .path = "", .version = ""}).Hex());
+}
+
+StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
+  const broker::v1::VolumeSpec& spec = request.volume();
+  ASSIGN_OR_RETURN(std::unique_ptr<source::Source> source,
+                   source::OpenSource(SourceOptionsOf(spec, context_.retry), context_.sources));
+  cache::DatasetOptions options;
+  options.name = spec.volume_id();
+  options.identity = fmt::format("{}@{}", spec.source(), spec.endpoint());
+  options.directory = CatalogDirectory(spec.volume_id());
+  options.consistency = ConsistencyOf(spec.consistency());
+  options.metadata_ttl = Duration(spec.metadata_ttl_ns());
+  options.block_size_bytes = static_cast<uint32_t>(spec.block_size_bytes());
+  options.resume = request.resume();
+  std::error_code error;
+  std::filesystem::create_directories(options.directory, error);
+  if (error) return Unavailable("{}: {}", options.directory, error.message());
+
+  auto mount = std::make_shared<Mount>();
+  mount->spec = spec;
+  mount->spec.clear_credentials();
+  ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache, context_.loop,
+                                                        context_.node_limits, &context_.throttled_ns));
+  if (!request.resume()) {
+    RETURN_IF_ERROR(Annotate(io::CallOn(context_.loop, mount->dataset->Check()), spec.source()));
+  }
+  fuse::SessionOptions session;
+  session.source_uri = spec.source();
+  session.uid = spec.uid();
+  session.gid = spec.gid();
+  session.file_mode = spec.file_mode();
+  session.directory_mode = spec.directory_mode();
+  session.threads = context_.session_threads;
+  session.resume = request.resume();
+  ASSIGN_OR_RETURN(mount->session, fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session),
+                                                        *mount->dataset, context_.cache, context_.loop,
+                                                        context_.session_metrics));
+  return mount;
+}
+
+Status Mounts::Add(const broker::v1::Mount& request, UniqueFd fuse_fd) {
+  const std::string& id = request.volume().volume_id();
+  {
+    const std::lock_guard lock(mutex_);
+    if (mounts_.contains(id)) return AlreadyExists("volume {} is mounted already", id);
+    if (mounts_.size() >= kMountsMax) return ResourceExhausted("{} volumes are mounted; that is the limit", kMountsMax);
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<Mount> mount, Create(request, std::move(fuse_fd)));
+  const std::lock_guard lock(mutex_);
+  if (!mounts_.emplace(id, mount).second) return AlreadyExists("volume {} is mounted already", id);
+  context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
+  spdlog::info("volume {} of {} is served{}", id, request.volume().source(), request.resume() ? " again" : "");
+  return absl::OkStatus();
+}
+
+void Mounts::Close(Mount& mount) {
+  mount.closing = true;
+  mount.session->Stop();
+  io::CallOn(context_.loop, mount.dataset->Close());
+}
+
+Status Mounts::Remove(const std::string& volume_id) {
+  std::shared_ptr<Mount> mount;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = mounts_.find(volume_id);
+    if (found == mounts_.end()) return absl::OkStatus();
+    mount = found->second;
+    mounts_.erase(found);
+    context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
+  }
+  Close(*mount);
+  std::error_code ignored;
+  std::filesystem::remove_all(CatalogDirectory(volume_id), ignored);
+  spdlog::info("volume {} is no longer served", volume_id);
+  return absl::OkStatus();
+}
+
+void Mounts::StopAll() {
+  for (const auto& mount : All()) Close(*mount);
+}
+
+StatusOr<std::shared_ptr<Mount>> Mounts::Find(const std::string& dataset) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = mounts_.find(dataset); found != mounts_.end()) return found->second;
+  std::shared_ptr<Mount> by_source;
+  std::vector<std::string_view> names;
+  for (const auto& [id, mount] : mounts_) {
+    names.push_back(id);
+    if (mount->spec.source() != dataset) continue;
+    if (by_source != nullptr) return InvalidArgument("several volumes have the source {}; give the volume id", dataset);
+    by_source = mount;
+  }
+  if (by_source != nullptr) return by_source;
+  if (names.empty()) return NotFound("no dataset '{}': nothing is mounted", dataset);
+  return NotFound("no dataset '{}'{}", dataset, DidYouMean(dataset, names));
+}
+
+std::vector<std::shared_ptr<Mount>> Mounts::All() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<Mount>> mounts;
+  for (const auto& [id, mount] : mounts_) mounts.push_back(mount);
+  return mounts;
+}
+
+}  // namespace sluice::daemon

@@ -1,0 +1,67 @@
+// The volumes that this daemon serves.
+//
+// Threads:   Add, Remove, Find, All from any thread but the loop; FindOnLoop on the loop.
+// Owns:      each mount's dataset and session, and its catalog's directory, which goes with the volume.
+// Limits:    kMountsMax mounts.
+// Errors:    Add: the source's (it is asked whether it exists, except on resume), and the session's.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cache/dataset.h"
+#include "fuse/session.h"
+#include "proto/broker.pb.h"
+#include "source/open_source.h"
+
+namespace sluice::daemon {
+
+struct Mount {
+  broker::v1::VolumeSpec spec;  // without credentials
+  std::unique_ptr<cache::Dataset> dataset;
+  std::unique_ptr<fuse::Session> session;
+  std::atomic<bool> closing{false};  // jobs on it are to stop
+};
+
+struct MountContext {
+  std::string catalogs_directory;
+  cache::Cache& cache;
+  io::Loop& loop;
+  const source::SourceContext& sources;
+  source::RetryOptions retry;
+  cache::ReadLimits& node_limits;
+  Counter& throttled_ns;
+  fuse::SessionMetrics& session_metrics;
+  Gauge& mounts_gauge;
+  size_t session_threads = 2;
+};
+
+class Mounts {
+ public:
+  static constexpr size_t kMountsMax = 1024;
+
+  explicit Mounts(MountContext context) : context_(std::move(context)) {}
+
+  Status Add(const broker::v1::Mount& request, UniqueFd fuse_fd);
+  // Nothing happens when it is not there.
+  Status Remove(const std::string& volume_id);
+  // Ends all sessions; the mounts stay the plugin's, and the next daemon goes on with them.
+  void StopAll();
+
+  // By volume id, or by the source when exactly one mount has it. NOT_FOUND with what there is.
+  StatusOr<std::shared_ptr<Mount>> Find(const std::string& dataset) const;
+  std::vector<std::shared_ptr<Mount>> All() const;
+
+ private:
+  StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);
+  std::string CatalogDirectory(const std::string& volume_id) const;
+  void Close(Mount& mount);
+
+  const MountContext context_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Mount>> mounts_;  // GUARDED_BY mutex_
+};
+
+}  // namespace sluice::daemon

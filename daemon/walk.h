@@ -1,0 +1,56 @@
+// The files of a dataset that match some patterns, one after the other, listing as it goes.
+//
+// A pattern is a path (a directory means everything below it) or a glob: '*' and '?' stay within a component, '**'
+// crosses. No patterns: every file.
+//
+// Threads:   on the loop; one Next at a time.
+// Suspends:  Next.
+// Limits:    memory for the directories on the way down and their siblings, not for the files.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cache/dataset.h"
+
+namespace sluice::daemon {
+
+class Patterns {
+ public:
+  explicit Patterns(std::vector<std::string> patterns);
+
+  bool Matches(std::string_view path) const;
+  // Whether something below this directory may match.
+  bool MayMatchBelow(std::string_view directory) const;
+
+ private:
+  struct Pattern {
+    std::string text;
+    bool is_glob;
+    bool crosses;         // has "**"
+    std::string literal;  // what stands before the first wildcard
+  };
+  std::vector<Pattern> patterns_;
+};
+
+class Walker {
+ public:
+  Walker(cache::Dataset& dataset, const Patterns& patterns);
+
+  // The next file; nullopt at the end. An error is a directory that cannot be listed: the walk has ended.
+  io::Task<StatusOr<std::optional<cache::Node>>> Next();
+
+ private:
+  struct Position {
+    cache::Ino directory;
+    std::string path;
+    cache::Ino after;
+  };
+  cache::Dataset& dataset_;
+  const Patterns& patterns_;
+  std::vector<Position> stack_;
+  std::vector<cache::Node> ahead_;  // children read but not looked at yet, last first
+};
+
+}  // namespace sluice::daemon
