@@ -1,0 +1,112 @@
+// sluice-csi: the CSI plugin of a node. Mounts, starts and supervises the cache daemons; see docs/architecture.md.
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "csi/controller_service.h"
+#include "csi/identity_service.h"
+#include "csi/node_service.h"
+
+namespace sluice::csi {
+namespace {
+
+struct Flags {
+  std::string endpoint;
+  std::string node_id;
+  std::string state_directory;
+  std::string config_file;
+  std::string kubelet_directory;
+};
+
+// The socket's path; a stale file is removed, a living listener is an error.
+StatusOr<std::string> PrepareSocket(const std::string& endpoint) {
+  if (!endpoint.starts_with("unix://")) return InvalidArgument("--endpoint '{}': write unix:///PATH", endpoint);
+  const std::string path = endpoint.substr(7);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (!path.starts_with('/') || path.size() >= sizeof address.sun_path) {
+    return InvalidArgument("--endpoint '{}': an absolute path of at most {} bytes is needed", endpoint, sizeof address.sun_path - 1);
+  }
+  std::copy(path.begin(), path.end(), address.sun_path);
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return FailedPrecondition("another plugin serves {}; stop it first", path);
+  }
+  ::unlink(path.c_str());
+  return path;
+}
+
+Status Serve(const Flags& flags, const sigset_t& signals) {
+  if (::geteuid() != 0) return PermissionDenied("sluice-csi mounts file systems: it must run as root");
+  ASSIGN_OR_RETURN(const std::string socket, PrepareSocket(flags.endpoint));
+  std::error_code error;
+  std::filesystem::create_directories(flags.state_directory, error);
+  if (error) return Unavailable("--state-dir {}: {}", flags.state_directory, error.message());
+  ASSIGN_OR_RETURN(const PoolConfigs configs, LoadPoolConfigs(flags.config_file, flags.state_directory));
+  ASSIGN_OR_RETURN(const auto records, VolumeRecords::Open(flags.state_directory + "/volumes"));
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "sluiced";
+  ASSIGN_OR_RETURN(const auto pools, Pools::Start(configs, {.config = {},
+                                                            .state_directory = flags.state_directory,
+                                                            .config_file = flags.config_file,
+                                                            .daemon_program = program}));
+  Mounter mounter(flags.kubelet_directory);
+  IdentityService identity(*pools);
+  ControllerService controller(*records, *pools);
+  NodeService node(flags.node_id, mounter, *pools);
+
+  grpc::ResourceQuota quota("csi");
+  quota.SetMaxThreads(64);
+  grpc::ServerBuilder builder;
+  builder.SetResourceQuota(quota);
+  builder.AddListeningPort("unix://" + socket, grpc::InsecureServerCredentials());
+  builder.RegisterService(&identity);
+  builder.RegisterService(&controller);
+  builder.RegisterService(&node);
+  ::umask(0077);  // the socket is root's alone
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return Unavailable("{} cannot be listened on", socket);
+  spdlog::info("sluice-csi {} serves {} for node {}", SLUICE_VERSION, socket, flags.node_id);
+
+  int signal = 0;
+  ::sigwait(&signals, &signal);
+  spdlog::info("signal {}: sluice-csi stops", signal);
+  server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  ::unlink(socket.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace sluice::csi
+
+int main(int argc, char** argv) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any other thread begins
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("sluice-csi"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l sluice-csi[%P] %v");
+
+  CLI::App app("sluice-csi: the CSI plugin of a node.");
+  sluice::csi::Flags flags;
+  app.add_option("--endpoint", flags.endpoint, "Where to listen: unix:///PATH")->required();
+  app.add_option("--node-id", flags.node_id, "The node's name in Kubernetes")->required();
+  app.add_option("--state-dir", flags.state_directory, "Directory for caches and records")->required();
+  app.add_option("--config", flags.config_file, "Configuration file (docs/configuration.md); none: the defaults");
+  app.add_option("--kubelet-dir", flags.kubelet_directory,
+                 "Accept only staging and target paths below this directory, such as /var/lib/kubelet");
+  app.set_version_flag("--version", SLUICE_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  const sluice::Status status = sluice::csi::Serve(flags, signals);
+  if (status.ok()) return 0;
+  spdlog::error("{}", sluice::Message(status));
+  return 1;
+}

@@ -1,0 +1,75 @@
+// mount(2) and its relatives: the plugin's only privileged calls besides those of the broker.
+//
+// Paths come from the kubelet. Each is opened once, below the kubelet's directory and without symbolic links when that
+// directory is given, and every later call goes through the descriptor, so that nothing can be swapped in between.
+//
+// Threads:   thread-safe; no state.
+// Errors:    INVALID_ARGUMENT for a path outside; FAILED_PRECONDITION (no FUSE in the kernel, something else is mounted);
+//            what the kernel says, with the path.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/status.h"
+#include "common/unique_fd.h"
+
+namespace sluice::csi {
+
+// A line of /proc/self/mountinfo.
+struct MountInfo {
+  std::string path;
+  std::string device;   // "MAJOR:MINOR"
+  std::string type;     // "fuse.sluice"
+  std::string source;   // what mount(8) shows
+  std::string root;     // of the file system, that is mounted here
+};
+
+struct FuseMount {
+  UniqueFd fd;            // /dev/fuse
+  std::string fuse_init;  // the request that the kernel sent first
+};
+
+class Mounter {
+ public:
+  static constexpr const char* kFuseType = "sluice";  // mountinfo says "fuse.sluice"
+
+  // `kubelet_directory` empty: any absolute path.
+  explicit Mounter(std::string kubelet_directory) : kubelet_directory_(std::move(kubelet_directory)) {}
+
+  // The topmost mount at `path`.
+  StatusOr<std::optional<MountInfo>> Find(const std::string& path) const;
+  static StatusOr<std::vector<MountInfo>> List();
+
+  // Creates `path` (its parent must exist) when it is not there.
+  Status MakeDirectory(const std::string& path) const;
+
+  // Mounts FUSE read-only at `path` and takes the kernel's FUSE_INIT. `name` is shown as the source.
+  StatusOr<FuseMount> MountFuse(const std::string& path, const std::string& name) const;
+  // The kernel's read-ahead for that mount: it asks FUSE for 128 KiB at a time otherwise.
+  Status SetReadAhead(const std::string& path, uint64_t bytes) const;
+
+  struct BindOptions {
+    std::string sub_path;  // below the mounted root; cannot leave it
+    bool no_exec = false;
+    bool no_atime = false;
+  };
+  // Shows `source` at `target` read-only.
+  Status Bind(const std::string& source, const std::string& target, const BindOptions& options) const;
+
+  // Unmounts whatever is at `path`, however often; what is not mounted or not there is no error.
+  Status Unmount(const std::string& path) const;
+  // The same, and removes the directory.
+  Status UnmountAndRemove(const std::string& path) const;
+
+  // A tmpfs of `bytes` with huge pages, owned by `uid`; nothing when there is one already.
+  static Status MountTmpfs(const std::string& path, uint64_t bytes, uid_t uid, gid_t gid);
+
+ private:
+  StatusOr<UniqueFd> Open(const std::string& path) const;
+
+  const std::string kubelet_directory_;
+};
+
+}  // namespace sluice::csi

@@ -1,0 +1,227 @@
+#include "csi/node_service.h"
+
+#include <google/protobuf/util/message_differencer.h>
+#include <spdlog/spdlog.h>
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <future>
+
+#include "csi/call.h"
+#include "csi/capabilities.h"
+
+namespace sluice::csi {
+namespace {
+
+namespace v1 = ::csi::v1;
+
+StringMap ToMap(const google::protobuf::Map<std::string, std::string>& map) { return {map.begin(), map.end()}; }
+
+bool IsOurs(const MountInfo& mount) { return mount.type == fmt::format("fuse.{}", Mounter::kFuseType); }
+
+Status Require(const std::string& value, std::string_view call, std::string_view field) {
+  if (!value.empty()) return absl::OkStatus();
+  return InvalidArgument("{}: '{}' is missing", call, field);
+}
+
+Status TurnTimedOut(const std::string& volume_id) {
+  return Aborted("another call for volume {} is still under way; try again", volume_id);
+}
+
+// Runs a call that may hang on a volume whose daemon is away. The thread ends when the volume answers or is unmounted.
+std::optional<struct statvfs> StatWithin(const std::string& path, Duration deadline, int* error) {
+  struct Result {
+    struct statvfs fs {};
+    int error = 0;
+  };
+  auto promise = std::make_shared<std::promise<Result>>();
+  auto future = promise->get_future();
+  std::thread([promise, path] {
+    Result result;
+    if (::statvfs(path.c_str(), &result.fs) != 0) result.error = errno;
+    promise->set_value(result);
+  }).detach();
+  if (future.wait_for(deadline) != std::future_status::ready) {
+    *error = ETIMEDOUT;
+    return std::nullopt;
+  }
+  const Result result = future.get();
+  *error = result.error;
+  if (result.error != 0) return std::nullopt;
+  return result.fs;
+}
+
+}  // namespace
+
+StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec) {
+  ASSIGN_OR_RETURN(const auto mount, mounter_.Find(path));
+  Pool* const pool = pools_.Serving(spec.volume_id());
+  if (mount && !IsOurs(*mount)) {
+    return FailedPrecondition("the staging path {} is already a mount of type {} ({})", path, mount->type, mount->source);
+  }
+  if (mount && pool != nullptr) {
+    broker::v1::VolumeSpec wanted = spec;
+    wanted.clear_credentials();
+    if (google::protobuf::util::MessageDifferencer::Equals(*pool->SpecOf(spec.volume_id()), wanted)) return true;
+    return AlreadyExists("volume {} is staged with other parameters; unstage it first", spec.volume_id());
+  }
+  // Half of an earlier try, or what a plugin that died has left.
+  if (mount) {
+    spdlog::info("{} has a sluice mount that nobody serves; it is mounted anew", path);
+    RETURN_IF_ERROR(mounter_.Unmount(path));
+  }
+  if (pool != nullptr) RETURN_IF_ERROR(pool->Unmount(spec.volume_id()));
+  return false;
+}
+
+Status NodeService::MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool) {
+  RETURN_IF_ERROR(mounter_.MakeDirectory(path));
+  ASSIGN_OR_RETURN(FuseMount mount, mounter_.MountFuse(path, spec.source()));
+  if (const Status status = pool.Mount(spec, std::move(mount)); !status.ok()) {
+    (void)mounter_.Unmount(path);
+    return status;
+  }
+  if (const Status status = mounter_.SetReadAhead(path, kReadAheadBytes); !status.ok()) {
+    spdlog::warn("{}; large reads are slower: the kernel asks for 128 KiB at a time", Message(status));
+  }
+  return absl::OkStatus();
+}
+
+Status NodeService::Stage(const v1::NodeStageVolumeRequest& request) {
+  RETURN_IF_ERROR(Require(request.volume_id(), "NodeStageVolume", "volume_id"));
+  RETURN_IF_ERROR(Require(request.staging_target_path(), "NodeStageVolume", "staging_target_path"));
+  if (!request.has_volume_capability()) return InvalidArgument("NodeStageVolume: 'volume_capability' is missing");
+  RETURN_IF_ERROR(CheckCapability(request.volume_capability()));
+  ASSIGN_OR_RETURN(VolumeParameters parameters, ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
+  ASSIGN_OR_RETURN(*parameters.spec.mutable_credentials(), ParseSecrets(ToMap(request.secrets())));
+  ASSIGN_OR_RETURN(Pool* const pool, pools_.Find(parameters.pool));
+  const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
+  if (!turn.held()) return TurnTimedOut(request.volume_id());
+  if (!pool->WaitReady(kReadyDeadline)) {
+    return Unavailable("pool {} has no daemon: {}", parameters.pool, pool->last_failure());
+  }
+  ASSIGN_OR_RETURN(const bool staged, IsStaged(request.staging_target_path(), parameters.spec));
+  if (staged) return absl::OkStatus();
+  return MountAndServe(request.staging_target_path(), parameters.spec, *pool);
+}
+
+grpc::Status NodeService::NodeStageVolume(grpc::ServerContext*, const v1::NodeStageVolumeRequest* request,
+                                          v1::NodeStageVolumeResponse*) {
+  return Call("NodeStageVolume", request->volume_id(), [&] { return Stage(*request); });
+}
+
+Status NodeService::Unstage(const v1::NodeUnstageVolumeRequest& request) {
+  RETURN_IF_ERROR(Require(request.volume_id(), "NodeUnstageVolume", "volume_id"));
+  RETURN_IF_ERROR(Require(request.staging_target_path(), "NodeUnstageVolume", "staging_target_path"));
+  const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
+  if (!turn.held()) return TurnTimedOut(request.volume_id());
+  RETURN_IF_ERROR(mounter_.Unmount(request.staging_target_path()));
+  Pool* const pool = pools_.Serving(request.volume_id());
+  return pool != nullptr ? pool->Unmount(request.volume_id()) : absl::OkStatus();
+}
+
+grpc::Status NodeService::NodeUnstageVolume(grpc::ServerContext*, const v1::NodeUnstageVolumeRequest* request,
+                                            v1::NodeUnstageVolumeResponse*) {
+  return Call("NodeUnstageVolume", request->volume_id(), [&] { return Unstage(*request); });
+}
+
+Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
+  RETURN_IF_ERROR(Require(request.volume_id(), "NodePublishVolume", "volume_id"));
+  RETURN_IF_ERROR(Require(request.target_path(), "NodePublishVolume", "target_path"));
+  if (!request.has_volume_capability()) return InvalidArgument("NodePublishVolume: 'volume_capability' is missing");
+  RETURN_IF_ERROR(CheckCapability(request.volume_capability()));
+  if (request.staging_target_path().empty()) {
+    return FailedPrecondition("NodePublishVolume: 'staging_target_path' is missing; the volume must be staged first");
+  }
+  ASSIGN_OR_RETURN(const VolumeParameters parameters, ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
+  ASSIGN_OR_RETURN(Mounter::BindOptions options, ParseMountFlags(request.volume_capability()));
+  options.sub_path = parameters.sub_path;
+  const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
+  if (!turn.held()) return TurnTimedOut(request.volume_id());
+  ASSIGN_OR_RETURN(const auto staged, mounter_.Find(request.staging_target_path()));
+  if (!staged || !IsOurs(*staged) || pools_.Serving(request.volume_id()) == nullptr) {
+    return FailedPrecondition("volume {} is not staged at {}", request.volume_id(), request.staging_target_path());
+  }
+  ASSIGN_OR_RETURN(const auto published, mounter_.Find(request.target_path()));
+  if (published) {
+    const std::string root = options.sub_path.empty() ? "/" : "/" + options.sub_path;
+    if (published->device == staged->device && published->root == root) return absl::OkStatus();
+    if (!IsOurs(*published)) {
+      return FailedPrecondition("the target path {} is already a mount of type {}", request.target_path(), published->type);
+    }
+    RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
+  }
+  RETURN_IF_ERROR(mounter_.MakeDirectory(request.target_path()));
+  return mounter_.Bind(request.staging_target_path(), request.target_path(), options);
+}
+
+grpc::Status NodeService::NodePublishVolume(grpc::ServerContext*, const v1::NodePublishVolumeRequest* request,
+                                            v1::NodePublishVolumeResponse*) {
+  return Call("NodePublishVolume", request->volume_id(), [&] { return Publish(*request); });
+}
+
+Status NodeService::Unpublish(const v1::NodeUnpublishVolumeRequest& request) {
+  RETURN_IF_ERROR(Require(request.volume_id(), "NodeUnpublishVolume", "volume_id"));
+  RETURN_IF_ERROR(Require(request.target_path(), "NodeUnpublishVolume", "target_path"));
+  const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
+  if (!turn.held()) return TurnTimedOut(request.volume_id());
+  return mounter_.UnmountAndRemove(request.target_path());
+}
+
+grpc::Status NodeService::NodeUnpublishVolume(grpc::ServerContext*, const v1::NodeUnpublishVolumeRequest* request,
+                                              v1::NodeUnpublishVolumeResponse*) {
+  return Call("NodeUnpublishVolume", request->volume_id(), [&] { return Unpublish(*request); });
+}
+
+Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::NodeGetVolumeStatsResponse* reply) {
+  RETURN_IF_ERROR(Require(request.volume_id(), "NodeGetVolumeStats", "volume_id"));
+  RETURN_IF_ERROR(Require(request.volume_path(), "NodeGetVolumeStats", "volume_path"));
+  ASSIGN_OR_RETURN(const auto mount, mounter_.Find(request.volume_path()));
+  const Pool* const pool = pools_.Serving(request.volume_id());
+  if (!mount || !IsOurs(*mount)) return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
+  int error = 0;
+  const auto fs = StatWithin(request.volume_path(), kStatDeadline, &error);
+  if (fs) {
+    v1::VolumeUsage* bytes = reply->add_usage();
+    bytes->set_unit(v1::VolumeUsage::BYTES);
+    bytes->set_total(static_cast<int64_t>(fs->f_blocks * fs->f_frsize));
+    bytes->set_used(bytes->total());
+    v1::VolumeUsage* inodes = reply->add_usage();
+    inodes->set_unit(v1::VolumeUsage::INODES);
+    inodes->set_total(static_cast<int64_t>(fs->f_files));
+    inodes->set_used(inodes->total());
+  }
+  v1::VolumeCondition* condition = reply->mutable_volume_condition();
+  condition->set_abnormal(!fs || pool == nullptr || !pool->ready());
+  if (pool == nullptr) {
+    condition->set_message("no daemon serves this mount; a pod that is started again gets a new one");
+  } else if (!pool->ready()) {
+    condition->set_message(fmt::format("the cache daemon is being restarted: {}", pool->last_failure()));
+  } else {
+    condition->set_message(fs ? "served" : fmt::format("the volume does not answer: {}", std::strerror(error)));
+  }
+  return absl::OkStatus();
+}
+
+grpc::Status NodeService::NodeGetVolumeStats(grpc::ServerContext*, const v1::NodeGetVolumeStatsRequest* request,
+                                             v1::NodeGetVolumeStatsResponse* reply) {
+  return Call("NodeGetVolumeStats", request->volume_id(), [&] { return GetStats(*request, reply); });
+}
+
+grpc::Status NodeService::NodeGetCapabilities(grpc::ServerContext*, const v1::NodeGetCapabilitiesRequest*,
+                                              v1::NodeGetCapabilitiesResponse* reply) {
+  using Rpc = v1::NodeServiceCapability::RPC;
+  for (const auto type : {Rpc::STAGE_UNSTAGE_VOLUME, Rpc::GET_VOLUME_STATS, Rpc::VOLUME_CONDITION}) {
+    reply->add_capabilities()->mutable_rpc()->set_type(type);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status NodeService::NodeGetInfo(grpc::ServerContext*, const v1::NodeGetInfoRequest*, v1::NodeGetInfoResponse* reply) {
+  reply->set_node_id(node_id_);
+  reply->set_max_volumes_per_node(kVolumesMax);
+  (*reply->mutable_accessible_topology()->mutable_segments())["topology.sluice.csi.io/node"] = node_id_;
+  return grpc::Status::OK;
+}
+
+}  // namespace sluice::csi

@@ -1,0 +1,57 @@
+// CSI Node: volumes staged (mounted and served) and published (bind-mounted) on this node.
+//
+// Every call is idempotent, may come at once with others for the same volume, and cleans up after an earlier try that
+// broke off. What is staged is known from the kernel's mount table and the pools, not from files.
+//
+// Threads:   thread-safe; calls for one volume take turns.
+// Limits:    kTurnDeadline for its turn; the Pool's deadlines; kStatDeadline for a volume that may hang.
+#pragma once
+
+#include "csi/keyed_lock.h"
+#include "csi/mounter.h"
+#include "csi/pools.h"
+#include "csi/volume_parameters.h"
+#include "proto/csi.grpc.pb.h"
+
+namespace sluice::csi {
+
+class NodeService final : public ::csi::v1::Node::Service {
+ public:
+  static constexpr Duration kTurnDeadline = std::chrono::seconds(30);
+  static constexpr Duration kReadyDeadline = std::chrono::seconds(20);
+  static constexpr Duration kStatDeadline = std::chrono::seconds(5);
+  static constexpr int64_t kVolumesMax = 1024;
+  static constexpr uint64_t kReadAheadBytes = 1 << 20;
+
+  NodeService(std::string node_id, Mounter& mounter, Pools& pools)
+      : node_id_(std::move(node_id)), mounter_(mounter), pools_(pools) {}
+
+#define SLUICE_CSI_CALL(Name)                                                        \
+  grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, \
+                    ::csi::v1::Name##Response* reply) override
+  SLUICE_CSI_CALL(NodeStageVolume);
+  SLUICE_CSI_CALL(NodeUnstageVolume);
+  SLUICE_CSI_CALL(NodePublishVolume);
+  SLUICE_CSI_CALL(NodeUnpublishVolume);
+  SLUICE_CSI_CALL(NodeGetVolumeStats);
+  SLUICE_CSI_CALL(NodeGetCapabilities);
+  SLUICE_CSI_CALL(NodeGetInfo);
+#undef SLUICE_CSI_CALL
+
+ private:
+  Status Stage(const ::csi::v1::NodeStageVolumeRequest& request);
+  // True when it is mounted and served as asked for; clears away what is dead.
+  StatusOr<bool> IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec);
+  Status MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool);
+  Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
+  Status Publish(const ::csi::v1::NodePublishVolumeRequest& request);
+  Status Unpublish(const ::csi::v1::NodeUnpublishVolumeRequest& request);
+  Status GetStats(const ::csi::v1::NodeGetVolumeStatsRequest& request, ::csi::v1::NodeGetVolumeStatsResponse* reply);
+
+  const std::string node_id_;
+  Mounter& mounter_;
+  Pools& pools_;
+  KeyedLock turns_;
+};
+
+}  // namespace sluice::csi

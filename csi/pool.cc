@@ -1,0 +1,244 @@
+#include "csi/pool.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+namespace sluice::csi {
+
+StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
+  std::unique_ptr<Pool> pool(new Pool(std::move(options)));
+  RETURN_IF_ERROR(pool->PrepareDirectories());
+  pool->supervisor_ = std::thread([raw = pool.get()] { raw->Supervise(); });
+  return pool;
+}
+
+Pool::~Pool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    if (daemon_pid_ > 0) ::kill(daemon_pid_, SIGTERM);
+  }
+  changed_.notify_all();
+  if (supervisor_.joinable()) supervisor_.join();
+}
+
+Status Pool::PrepareDirectories() const {
+  const auto uid = static_cast<uid_t>(config().uid);
+  const auto gid = static_cast<gid_t>(config().gid);
+  const std::string directory = PoolDirectory(options_.state_directory, config().name);
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return Unavailable("the pool's directory {}: {}", directory, error.message());
+  const auto own = [&](const std::string& path, mode_t mode) -> Status {
+    if (::chown(path.c_str(), uid, gid) != 0 || ::chmod(path.c_str(), mode) != 0) return ErrnoStatus(errno, path);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(own(directory, 0750));
+  for (const TierConfig& tier : config().tiers) {
+    // Directories of our own making only: a path that was configured must be there, or it is a mistake.
+    const bool own_path = tier.path.starts_with(directory + "/");
+    if (own_path) std::filesystem::create_directory(tier.path, error);
+    if (tier.medium == "dram" && own_path) RETURN_IF_ERROR(Mounter::MountTmpfs(tier.path, tier.quota_bytes, uid, gid));
+    if (own_path) RETURN_IF_ERROR(own(tier.path, 0700));
+  }
+  return absl::OkStatus();
+}
+
+void Pool::Supervise() {
+  Duration backoff = kBackoffFirst;
+  Instant last_ready = Clock::System().Now();
+  for (;;) {
+    const uint64_t generation = Generation();
+    const Instant start = Clock::System().Now();
+    const std::string ended = RunDaemon();
+    const Instant now = Clock::System().Now();
+    if (Generation() != generation) last_ready = now;  // it had answered
+    if (now - start > kBackoffMax) backoff = kBackoffFirst;
+    std::unique_lock lock(mutex_);
+    daemon_pid_ = -1;
+    if (stop_) return;
+    last_failure_ = fmt::format("sluiced has ended with {}", ended);
+    ++restarts_;
+    spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", config().name, ended,
+                 backoff / std::chrono::milliseconds(1));
+    if (now - last_ready > kAbortAfter) GiveUpConnections();
+    changed_.wait_for(lock, backoff, [this] { return stop_; });
+    if (stop_) return;
+    backoff = std::min(backoff * 2, kBackoffMax);
+  }
+}
+
+std::string Pool::RunDaemon() {
+  auto ends = MessageSocket::Pair();
+  if (!ends.ok()) return std::string(Message(ends.status()));
+  std::vector<std::string> arguments = {"--state-dir", options_.state_directory, "--pool", config().name,
+                                        "--broker-fd", std::to_string(DaemonProcess::kBrokerFd)};
+  if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
+  auto process = DaemonProcess::Start({.program = options_.daemon_program,
+                                       .arguments = std::move(arguments),
+                                       .uid = static_cast<uid_t>(config().uid),
+                                       .gid = static_cast<gid_t>(config().gid)},
+                                      ends->second.Release());
+  if (!process.ok()) return std::string(Message(process.status()));
+  {
+    const std::lock_guard lock(mutex_);
+    daemon_pid_ = process->pid();
+    if (stop_) process->Signal(SIGTERM);
+  }
+  ReceiveLoop(ends->first);
+  // The socket has closed: the daemon ends, or is made to.
+  std::string how = process->Wait(kStopDeadline);
+  if (how.empty()) {
+    process->Signal(SIGKILL);
+    how = process->Wait(kStopDeadline);
+  }
+  return how;
+}
+
+void Pool::ReceiveLoop(MessageSocket& socket) {
+  for (;;) {
+    auto received = socket.Receive();
+    broker::v1::Message message;
+    if (!received.ok() || !message.ParseFromString(received->bytes)) break;
+    if (message.has_hello()) {
+      Resume(socket);
+    } else if (message.has_result()) {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = pending_.find(message.number()); found != pending_.end()) found->second = message.result();
+      if (const auto found = resuming_.find(message.number()); found != resuming_.end()) OnResumed(found->second, message.result());
+      changed_.notify_all();
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  socket_ = nullptr;
+  changed_.notify_all();
+}
+
+void Pool::Resume(MessageSocket& socket) {
+  const std::lock_guard lock(mutex_);
+  socket_ = &socket;
+  ++generation_;
+  last_failure_.clear();
+  resuming_.clear();
+  for (const auto& [id, volume] : volumes_) {
+    if (!volume.established) continue;
+    broker::v1::Message request;
+    request.set_number(next_number_++);
+    resuming_[request.number()] = id;
+    *request.mutable_mount()->mutable_volume() = volume.spec;
+    request.mutable_mount()->set_fuse_init(volume.fuse_init);
+    request.mutable_mount()->set_resume(true);
+    const int descriptor = volume.fuse_fd.get();
+    if (const Status sent = socket.Send(request.SerializeAsString(), {&descriptor, 1}); !sent.ok()) {
+      spdlog::warn("pool {}: volume {}: {}", config().name, id, Message(sent));
+    }
+  }
+  changed_.notify_all();
+}
+
+// REQUIRES: mutex_ is held.
+void Pool::OnResumed(const std::string& volume_id, const broker::v1::Result& result) {
+  if (result.code() == 0) return;
+  spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", config().name, volume_id,
+                result.message());
+  volumes_.erase(volume_id);
+}
+
+uint64_t Pool::Generation() const {
+  const std::lock_guard lock(mutex_);
+  return generation_;
+}
+
+void Pool::GiveUpConnections() {
+  for (auto& [id, volume] : volumes_) {
+    spdlog::error("pool {}: no daemon for {} minutes: volume {} is given up, its readers get an error", config().name,
+                  kAbortAfter / std::chrono::minutes(1), id);
+  }
+  volumes_.clear();  // the last descriptor goes: the kernel ends the connections
+}
+
+bool Pool::ready() const {
+  const std::lock_guard lock(mutex_);
+  return socket_ != nullptr;
+}
+
+bool Pool::WaitReady(Duration deadline) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, deadline, [this] { return socket_ != nullptr; });
+}
+
+std::string Pool::last_failure() const {
+  const std::lock_guard lock(mutex_);
+  return socket_ != nullptr ? "" : last_failure_;
+}
+
+pid_t Pool::daemon_pid() const {
+  const std::lock_guard lock(mutex_);
+  return daemon_pid_;
+}
+
+StatusOr<broker::v1::Result> Pool::Ask(broker::v1::Message request, int descriptor, Duration deadline) {
+  std::unique_lock lock(mutex_);
+  if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", config().name, last_failure_);
+  const uint64_t number = next_number_++;
+  const uint64_t generation = generation_;
+  request.set_number(number);
+  pending_[number] = std::nullopt;
+  const std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
+  Status status = socket_->Send(request.SerializeAsString(), descriptors);
+  const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
+  if (status.ok() && !changed_.wait_for(lock, deadline, answered)) {
+    status = DeadlineExceeded("pool {}: the daemon did not answer within {} s", config().name, deadline / std::chrono::seconds(1));
+  }
+  const std::optional<broker::v1::Result> result = pending_[number];
+  pending_.erase(number);
+  if (result) return *result;
+  if (!status.ok()) return status;
+  return Unavailable("pool {}: the daemon ended over the request", config().name);
+}
+
+Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount) {
+  broker::v1::Message request;
+  *request.mutable_mount()->mutable_volume() = spec;
+  request.mutable_mount()->set_fuse_init(mount.fuse_init);
+  ASSIGN_OR_RETURN(const broker::v1::Result result, Ask(std::move(request), mount.fd.get(), kMountDeadline));
+  if (result.code() != 0) return MakeStatus(static_cast<StatusCode>(result.code()), result.message());
+  const std::lock_guard lock(mutex_);
+  volumes_[spec.volume_id()] = {spec, std::move(mount.fd), std::move(mount.fuse_init), true};
+  return absl::OkStatus();
+}
+
+Status Pool::Unmount(const std::string& volume_id) {
+  {
+    const std::lock_guard lock(mutex_);
+    volumes_.erase(volume_id);
+    if (socket_ == nullptr) return absl::OkStatus();  // the next daemon will not hear of it
+  }
+  broker::v1::Message request;
+  request.mutable_unmount()->set_volume_id(volume_id);
+  const auto result = Ask(std::move(request), -1, kMountDeadline);
+  // A daemon that dies over it has forgotten the volume, too.
+  if (!result.ok() && result.status().code() != StatusCode::kUnavailable) return result.status();
+  return absl::OkStatus();
+}
+
+bool Pool::Has(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  return volumes_.contains(volume_id);
+}
+
+std::optional<broker::v1::VolumeSpec> Pool::SpecOf(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = volumes_.find(volume_id);
+  if (found == volumes_.end()) return std::nullopt;
+  broker::v1::VolumeSpec spec = found->second.spec;
+  spec.clear_credentials();
+  return spec;
+}
+
+}  // namespace sluice::csi

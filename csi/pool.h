@@ -1,0 +1,107 @@
+// One pool: its daemon, kept alive, and the FUSE connections of its volumes, kept open. This is the broker.
+//
+// It holds a duplicate of every volume's FUSE descriptor and the bytes of its FUSE_INIT. When the daemon dies it is
+// started again, after a backoff, and is handed them all: readers wait that long and see no error.
+//
+// Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
+// Owns:        the daemon's process, the descriptors, the credentials of mounted volumes (in memory only).
+// Limits:      kMountDeadline per Mount; kBackoffMax between restarts; after kAbortAfter without a daemon the connections
+//              are given up, so that nothing waits for ever (readers get ENOTCONN).
+// Errors:      Mount: the daemon's own answer; UNAVAILABLE when there is no daemon or it dies over it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "common/message_socket.h"
+#include "common/pool_config.h"
+#include "csi/daemon_process.h"
+#include "csi/mounter.h"
+#include "proto/broker.pb.h"
+
+namespace sluice::csi {
+
+struct PoolOptions {
+  PoolConfig config;
+  std::string state_directory;
+  std::string config_file;  // empty: none
+  std::string daemon_program;
+};
+
+class Pool {
+ public:
+  static constexpr Duration kMountDeadline = std::chrono::seconds(60);
+  static constexpr Duration kBackoffFirst = std::chrono::milliseconds(20);
+  static constexpr Duration kBackoffMax = std::chrono::seconds(10);
+  static constexpr Duration kAbortAfter = std::chrono::minutes(10);
+  static constexpr Duration kStopDeadline = std::chrono::seconds(10);
+
+  // Makes the pool's directories and starts the daemon.
+  static StatusOr<std::unique_ptr<Pool>> Start(PoolOptions options);
+  ~Pool();  // stops the daemon
+
+  const PoolConfig& config() const { return options_.config; }
+
+  // The daemon answers.
+  bool ready() const;
+  // Waits for that.
+  bool WaitReady(Duration deadline);
+  // Why it is not; empty when it is.
+  std::string last_failure() const;
+  uint64_t restarts() const { return restarts_; }
+  pid_t daemon_pid() const;
+
+  // Hands a new mount to the daemon and returns when it is served.
+  Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount);
+  // Tells the daemon, and lets the connection go. Nothing happens when the volume is not there.
+  Status Unmount(const std::string& volume_id);
+  // The volume is served or will be again.
+  bool Has(const std::string& volume_id) const;
+  // What it was mounted with, without credentials.
+  std::optional<broker::v1::VolumeSpec> SpecOf(const std::string& volume_id) const;
+
+ private:
+  struct Volume {
+    broker::v1::VolumeSpec spec;
+    UniqueFd fuse_fd;
+    std::string fuse_init;
+    bool established = false;  // the daemon has answered FUSE_INIT
+  };
+
+  explicit Pool(PoolOptions options) : options_(std::move(options)) {}
+  Status PrepareDirectories() const;
+  void Supervise();
+  // Runs one daemon until it ends; how it ended.
+  std::string RunDaemon();
+  void ReceiveLoop(MessageSocket& socket);
+  void Resume(MessageSocket& socket);
+  StatusOr<broker::v1::Result> Ask(broker::v1::Message request, int descriptor, Duration deadline);
+  void OnResumed(const std::string& volume_id, const broker::v1::Result& result);
+  uint64_t Generation() const;
+  void GiveUpConnections();
+
+  const PoolOptions options_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  // GUARDED_BY mutex_
+  MessageSocket* socket_ = nullptr;  // null: no daemon answers
+  std::map<uint64_t, std::optional<broker::v1::Result>> pending_;
+  std::map<uint64_t, std::string> resuming_;  // volumes that the daemon was told to go on with
+  uint64_t next_number_ = 1;
+  uint64_t generation_ = 0;  // counts daemons
+  std::map<std::string, Volume> volumes_;
+  std::string last_failure_ = "it has not started yet";
+  pid_t daemon_pid_ = -1;
+  bool stop_ = false;
+
+  std::atomic<uint64_t> restarts_{0};
+  std::thread supervisor_;
+};
+
+}  // namespace sluice::csi

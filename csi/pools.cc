@@ -1,0 +1,50 @@
+#include "csi/pools.h"
+
+#include <algorithm>
+
+#include "common/suggest.h"
+
+namespace sluice::csi {
+
+StatusOr<std::unique_ptr<Pools>> Pools::Start(const PoolConfigs& configs, const PoolOptions& common) {
+  auto pools = std::make_unique<Pools>();
+  for (const auto& [name, config] : configs) {
+    PoolOptions options = common;
+    options.config = config;
+    auto pool = Pool::Start(std::move(options));
+    if (!pool.ok()) return Annotate(pool.status(), fmt::format("pool {}", name));
+    pools->pools_[name] = *std::move(pool);
+  }
+  return pools;
+}
+
+StatusOr<Pool*> Pools::Find(const std::string& name) const {
+  const auto found = pools_.find(name);
+  if (found != pools_.end()) return found->second.get();
+  std::vector<std::string_view> names;
+  for (const auto& [known, pool] : pools_) names.push_back(known);
+  return InvalidArgument("volume parameter 'pool': this node has no pool '{}'{}", name, DidYouMean(name, names));
+}
+
+Pool* Pools::Serving(const std::string& volume_id) const {
+  for (const auto& [name, pool] : pools_) {
+    if (pool->Has(volume_id)) return pool.get();
+  }
+  return nullptr;
+}
+
+bool Pools::AllReady() const {
+  return std::all_of(pools_.begin(), pools_.end(), [](const auto& entry) { return entry.second->ready(); });
+}
+
+uint64_t Pools::capacity_bytes() const {
+  uint64_t total = 0;
+  for (const auto& [name, pool] : pools_) {
+    uint64_t largest = 0;
+    for (const TierConfig& tier : pool->config().tiers) largest = std::max(largest, tier.quota_bytes);
+    total += largest;
+  }
+  return total;
+}
+
+}  // namespace sluice::csi
