@@ -1,0 +1,50 @@
+// The commands, each a function that does its work and returns an ExitCode.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+
+namespace sluice::cli {
+
+int ShowMounts(const Globals& globals);
+// `watch`: again every second until interrupted, with the differences as rates.
+int ShowStats(const Globals& globals, bool watch);
+int ShowStatus(const Globals& globals);
+int ShowMetrics(const Globals& globals);
+int ShowConfig(const Globals& globals);
+
+struct PrewarmFlags {
+  std::string dataset;
+  std::vector<std::string> patterns;
+  std::string from_file;  // patterns, one a line; "-" is stdin
+  std::string tier;
+  std::string limit;  // "200MiB/s"
+  uint32_t concurrency = 0;
+  bool wait = false;
+};
+int Prewarm(const Globals& globals, const PrewarmFlags& flags);
+int ShowJobs(const Globals& globals);
+int WatchJob(const Globals& globals, const std::string& id);
+int CancelJob(const Globals& globals, const std::string& id);
+
+int Throttle(const Globals& globals, const std::string& dataset, const std::string& read, uint64_t requests);
+
+enum class FilesAction { kEvict, kPin, kUnpin, kVerify };
+int Files(const Globals& globals, FilesAction action, const std::string& dataset, const std::vector<std::string>& patterns);
+
+struct MountFlags {
+  std::string csi_socket;
+  std::string source;
+  std::string directory;
+  std::string name;
+  std::vector<std::string> parameters;  // "key=value"
+  std::string secret_file;              // YAML with accessKeyId, …; readable by its owner only
+};
+// For machines without Kubernetes: stages and publishes through the plugin's CSI socket.
+int Mount(const Globals& globals, const MountFlags& flags);
+int Unmount(const Globals& globals, const MountFlags& flags);
+
+}  // namespace sluice::cli

@@ -1,0 +1,129 @@
+// sluice: the command line of the admin API.
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <iostream>
+
+#include "cli/commands.h"
+#include "cli/describe.h"
+
+namespace sluice::cli {
+namespace {
+
+// The command to run, chosen while the command line is parsed.
+using Action = std::function<int()>;
+
+struct Flags {
+  Globals globals;
+  PrewarmFlags prewarm;
+  MountFlags mount;
+  std::string job;
+  std::string dataset;
+  std::vector<std::string> patterns;
+  std::string read = "none";
+  uint64_t requests = 0;
+  bool watch = false;
+};
+
+CLI::App* Command(CLI::App& parent, Action& action, const std::string& name, const std::string& description, Action run) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  command->callback([&action, run = std::move(run)] { action = run; });
+  return command;
+}
+
+void AddShowCommands(CLI::App& app, Flags& flags, Action& action) {
+  Command(app, action, "mounts", "The volumes that are mounted", [&] { return ShowMounts(flags.globals); });
+  Command(app, action, "status", "Version, tiers and whether they are in service", [&] { return ShowStatus(flags.globals); });
+  CLI::App* stats = Command(app, action, "stats", "Hits, misses and bytes", [&] { return ShowStats(flags.globals, flags.watch); });
+  stats->add_flag("--watch", flags.watch, "Again every second, as rates");
+  Command(app, action, "metrics", "All metrics in Prometheus' text format", [&] { return ShowMetrics(flags.globals); });
+  CLI::App* config = app.add_subcommand("config", "The configuration");
+  config->require_subcommand(1);
+  Command(*config, action, "show", "The configuration in force, defaults filled in", [&] { return ShowConfig(flags.globals); });
+}
+
+void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
+  CLI::App* prewarm = Command(app, action, "prewarm", "Fill the cache before anybody reads", [&] { return Prewarm(flags.globals, flags.prewarm); });
+  prewarm->add_option("dataset", flags.prewarm.dataset, "Volume id, or the source of exactly one volume")->required();
+  prewarm->add_option("paths", flags.prewarm.patterns, "Files, directories or globs ('**' crosses directories); none: everything");
+  prewarm->add_option("--from", flags.prewarm.from_file, "Read paths from this file, one a line; '-' is standard input");
+  prewarm->add_option("--tier", flags.prewarm.tier, "dram, ssd or hdd; default: where the cache would put it");
+  prewarm->add_option("--limit", flags.prewarm.limit, "Bytes per second at most, such as 200MiB/s");
+  prewarm->add_option("--concurrency", flags.prewarm.concurrency, "Files at a time; default 8");
+  prewarm->add_flag("--wait", flags.prewarm.wait, "Show the progress until it has ended");
+  Command(app, action, "jobs", "All prewarm jobs", [&] { return ShowJobs(flags.globals); });
+  CLI::App* job = app.add_subcommand("job", "One prewarm job");
+  job->require_subcommand(1);
+  Command(*job, action, "cancel", "End a job; what it has cached stays", [&] { return CancelJob(flags.globals, flags.job); })
+      ->add_option("id", flags.job, "The job, such as j1")->required();
+  Command(*job, action, "watch", "Show a job's progress until it has ended", [&] { return WatchJob(flags.globals, flags.job); })
+      ->add_option("id", flags.job, "The job, such as j1")->required();
+}
+
+void AddFileCommands(CLI::App& app, Flags& flags, Action& action) {
+  CLI::App* throttle = Command(app, action, "throttle", "Limit the reads of a dataset or of the node",
+                               [&] { return Throttle(flags.globals, flags.dataset, flags.read, flags.requests); });
+  throttle->add_option("dataset", flags.dataset, "Volume id, source, or 'node'")->required();
+  throttle->add_option("--read", flags.read, "Bytes per second, such as 200MiB/s; 'none' lifts the limit");
+  throttle->add_option("--requests", flags.requests, "Reads per second; 0 lifts the limit");
+  const std::tuple<const char*, const char*, FilesAction> commands[] = {
+      {"evict", "Drop cached data", FilesAction::kEvict},
+      {"pin", "Keep files from eviction", FilesAction::kPin},
+      {"unpin", "Let files be evicted again", FilesAction::kUnpin},
+      {"verify", "Compare cached data with its checksums; bad blocks are dropped", FilesAction::kVerify}};
+  for (const auto& [name, description, files_action] : commands) {
+    CLI::App* command = Command(app, action, name, description, [&flags, chosen = files_action] {
+      return Files(flags.globals, chosen, flags.dataset, flags.patterns);
+    });
+    command->add_option("dataset", flags.dataset, "Volume id, or the source of exactly one volume")->required();
+    command->add_option("paths", flags.patterns, "Files, directories or globs; none: everything");
+  }
+}
+
+void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
+  flags.mount.csi_socket = "/var/lib/sluice/csi.sock";
+  CLI::App* mount = Command(app, action, "mount", "Mount a source on a machine without Kubernetes", [&] { return Mount(flags.globals, flags.mount); });
+  mount->add_option("source", flags.mount.source, "s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY")->required();
+  mount->add_option("directory", flags.mount.directory, "Where to show it")->required();
+  mount->add_option("-o", flags.mount.parameters, "Volume parameter KEY=VALUE (docs/volume-parameters.md); may be repeated");
+  mount->add_option("--secret-file", flags.mount.secret_file, "YAML file with accessKeyId and secretAccessKey, mode 0600");
+  CLI::App* unmount = Command(app, action, "unmount", "End a mount made by 'sluice mount'", [&] { return Unmount(flags.globals, flags.mount); });
+  unmount->add_option("directory", flags.mount.directory, "Where it is shown")->required();
+  for (CLI::App* command : {mount, unmount}) {
+    command->add_option("--name", flags.mount.name, "The dataset's name; default: made from the directory");
+    command->add_option("--csi-socket", flags.mount.csi_socket, "The plugin's CSI socket")->capture_default_str();
+  }
+}
+
+int Run(int argc, char** argv) {
+  CLI::App app("Administers a node's Sluice cache over the daemon's admin socket.", "sluice");
+  Flags flags;
+  Action action;
+  app.set_version_flag("--version", SLUICE_VERSION);
+  app.add_option("--socket", flags.globals.socket, "The pool's admin socket")->capture_default_str();
+  app.add_option("--output", flags.globals.output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  app.require_subcommand(1);
+  app.fallthrough();
+  AddShowCommands(app, flags, action);
+  AddJobCommands(app, flags, action);
+  AddFileCommands(app, flags, action);
+  AddMountCommands(app, flags, action);
+  Command(app, action, "completion", "Print a completion script for bash and zsh", [&] {
+    std::cout << Completion(app);
+    return kOk;
+  });
+  Command(app, action, "man", "Print the man page sluice(1)", [&] {
+    std::cout << ManPage(app, SLUICE_VERSION);
+    return kOk;
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kOk : kUsage;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace sluice::cli
+
+int main(int argc, char** argv) { return sluice::cli::Run(argc, argv); }
