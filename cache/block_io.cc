@@ -76,8 +76,12 @@ io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t bl
                                      std::span<std::byte> target) {
   const io::Gate::Holder holder = gate_.Enter();
   const auto medium = object->TierOf(block);
-  if (!medium || !by_medium_[*medium]->in_service()) co_return false;
+  if (!medium) co_return false;
   Tier& tier = *by_medium_[*medium];
+  if (!tier.in_service()) {
+    Disown(*object, block);
+    co_return false;
+  }
   const uint32_t generation = object->generation;
   Object::FileUse use(*object);
   const auto fd = co_await OpenFile(object, tier.index(), /*create=*/false);
@@ -112,22 +116,29 @@ io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t bl
 io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
                                       std::optional<uint8_t> wanted) {
   const io::Gate::Holder holder = gate_.Enter();
-  if (object->TierOf(block)) co_return true;
-  Tier* tier = TierFor(*object, wanted);
+  // A tier that has no room left (all of it pinned), or fails over the write, leaves it to the next slower one.
+  for (Tier* tier = TierFor(*object, wanted); tier != nullptr && !gate_.closed(); tier = Below(*tier)) {
+    if (object->TierOf(block)) co_return true;
+    if (co_await WriteInto(object, block, bytes, *tier)) co_return true;
+  }
+  co_return object->TierOf(block).has_value();
+}
+
+io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
+                                     Tier& tier) {
   const BlockKey key{object->id, block};
-  if (tier == nullptr || gate_.closed() || !tier->policy().Admit(key)) co_return false;
   const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(bytes.size()));
-  if (!co_await Reserve(*tier, footprint)) co_return false;
+  if (!tier.policy().Admit(key) || !co_await Reserve(tier, footprint)) co_return false;
   const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
-  const Status status = co_await WriteTo(object, block, bytes, *tier);
+  const Status status = co_await WriteTo(object, block, bytes, tier);
   // SUSPENDED: a second fill of the same block may have come first.
   if (!status.ok() || object->TierOf(block)) {
-    tier->Charge(-static_cast<int64_t>(footprint));
+    tier.Charge(-static_cast<int64_t>(footprint));
     co_return status.ok();
   }
   object->checksum(block) = checksum;
-  object->SetPresent(block, tier->index(), /*verified=*/true);
-  tier->policy().Insert(key, footprint);
+  object->SetPresent(block, tier.index(), /*verified=*/true);
+  tier.policy().Insert(key, footprint);
   Record(*object, block);
   co_return true;
 }

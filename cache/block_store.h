@@ -85,13 +85,17 @@ class BlockStore {
   static Files ListFiles(const Tier& tier);
   void RemoveStrayFiles(const Tier& tier, const Files& files) const;
 
+  io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
   Tier* TierFor(const Object& object, std::optional<uint8_t> wanted);
   io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
-  io::Task<void> EvictDown(Tier& tier);
+  io::Task<bool> EvictDown(Tier& tier);
+  io::Task<void> EvictInBackground(Tier& tier);
   io::Task<bool> EvictOne(Tier& tier);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
-  // Clears the block and frees its space.
+  // The block is no longer in its tier, as far as anybody can tell; its space is not touched. Returns the tier.
+  uint8_t Disown(Object& object, uint32_t block, bool evicted = false);
+  // The same, and frees its space.
   io::Task<void> Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted);
   io::Task<void> FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
   io::Task<void> UnlinkFile(std::shared_ptr<Object> object, Tier& tier);

@@ -26,29 +26,33 @@ Tier* BlockStore::TierFor(const Object& object, std::optional<uint8_t> wanted) {
 
 io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
   while (!tier.HasRoom(bytes)) {
-    if (!evicting_[tier.index()]) {
-      const uint64_t before = tier.used_bytes();
-      co_await EvictDown(tier);
-      if (!tier.HasRoom(bytes) && tier.used_bytes() >= before) co_return false;  // nothing may go
-    } else {
+    if (evicting_[tier.index()]) {
       co_await room_.Wait();
+    } else if (!co_await EvictDown(tier)) {
+      co_return false;  // nothing may go
     }
   }
   tier.Charge(static_cast<int64_t>(bytes));
-  if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictDown(tier));
+  if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
   co_return true;
 }
 
-io::Task<void> BlockStore::EvictDown(Tier& tier) {
+// True when something was evicted.
+io::Task<bool> BlockStore::EvictDown(Tier& tier) {
   const io::Gate::Holder holder = gate_.Enter();
+  bool any = false;
   evicting_[tier.index()] = true;
   while (tier.AboveLow() && !gate_.closed()) {
     if (!co_await EvictOne(tier)) break;
+    any = true;
     room_.Notify();
   }
   evicting_[tier.index()] = false;
   room_.Notify();
+  co_return any;
 }
+
+io::Task<void> BlockStore::EvictInBackground(Tier& tier) { co_await EvictDown(tier); }
 
 io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   const auto victim = tier.policy().Victim([this](const BlockKey& key) {
@@ -110,13 +114,18 @@ io::Task<void> BlockStore::Promote(std::shared_ptr<Object> object, uint32_t bloc
   moves_.Release(1);
 }
 
+uint8_t BlockStore::Disown(Object& object, uint32_t block, bool evicted) {
+  const uint8_t medium = *object.TierOf(block);
+  by_medium_[medium]->policy().Erase({object.id, block}, evicted);
+  object.ClearBlock(block);
+  Record(object, block);
+  return medium;
+}
+
 io::Task<void> BlockStore::Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted) {
-  const auto tier = object->TierOf(block);
-  if (!tier) co_return;
-  by_medium_[*tier]->policy().Erase({object->id, block}, evicted);
-  object->ClearBlock(block);
-  Record(*object, block);
-  co_await FreeSpace(object, block, *tier);
+  if (!object->TierOf(block)) co_return;
+  const uint8_t medium = Disown(*object, block, evicted);
+  co_await FreeSpace(object, block, medium);
 }
 
 // REQUIRES: the block's state no longer names the tier. Until it is done nothing writes the block anew (WriteTo waits),

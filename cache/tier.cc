@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/bytes.h"
@@ -61,12 +62,14 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
       options_(std::move(options)),
       directory_(std::move(directory)),
       policy_(std::move(policy)),
+      quota_bytes_(options_.quota_bytes),
       used_gauge_(metrics.AddGauge("sluice_tier_used_bytes", "Bytes that a tier's blocks take", LabelsOf(options_))),
       in_service_gauge_(metrics.AddGauge("sluice_tier_in_service", "1 while a tier is used, 0 after it failed",
-                                         LabelsOf(options_))) {
+                                         LabelsOf(options_))),
+      quota_gauge_(metrics.AddGauge("sluice_tier_quota_bytes", "Quota of a tier; less than configured when its disk is full",
+                                    LabelsOf(options_))) {
   in_service_gauge_.Set(1);
-  metrics.AddGauge("sluice_tier_quota_bytes", "Quota of a tier", LabelsOf(options_))
-      .Set(static_cast<int64_t>(options_.quota_bytes));
+  quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
 }
 
 std::string Tier::FileName(const ObjectId& id) {
@@ -80,9 +83,16 @@ void Tier::Charge(int64_t bytes) {
 }
 
 void Tier::ReportFailure(const Status& status) {
-  // NOT_FOUND and OUT_OF_RANGE are one file's trouble; the rest (EIO, ENOSPC, EROFS) is the medium's.
+  // NOT_FOUND and OUT_OF_RANGE are one file's trouble, INTERNAL this process'; the rest (EIO, EROFS) is the medium's.
   const StatusCode code = status.code();
-  if (!in_service() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange) return;
+  if (!in_service() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange || code == StatusCode::kInternal) return;
+  if (code == StatusCode::kResourceExhausted) {
+    quota_bytes_ = std::min(quota_bytes_, used_bytes_ / 10 * 9);
+    quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
+    spdlog::error("the {} tier {} has no space although its quota has: it makes do with {} until sluiced starts again ({})",
+                  name(), options_.path, FormatBytes(quota_bytes_), Message(status));
+    return;
+  }
   failure_ = status;
   in_service_gauge_.Set(0);
   spdlog::error("the {} tier {} is out of service until sluiced starts again: {}", name(), options_.path,

@@ -1,8 +1,9 @@
 // One tier: a directory of cache files on one medium, with a quota and an eviction policy.
 //
 // An object's blocks in this tier live in one sparse file, DIRECTORY/objects/XX/HEX, at the offsets they have in the
-// object. A tier that fails (no space, I/O error, read-only) is taken out of service: nothing is read from it or written
-// to it until the daemon starts again, and reads go on from other tiers and the source.
+// object. A tier that fails (I/O error, read-only) is taken out of service: nothing is read from it or written to it until
+// the daemon starts again, and reads go on from other tiers and the source. One whose file system is full although its
+// quota is not makes do with nine tenths of what it has.
 //
 // Threads:   loop-confined, after Open.
 // Owns:      its directory descriptor and its policy.
@@ -49,12 +50,13 @@ class Tier {
   static uint64_t Footprint(uint32_t length_bytes) { return (uint64_t{length_bytes} + 4095) / 4096 * 4096; }
 
   uint64_t used_bytes() const { return used_bytes_; }
-  bool HasRoom(uint64_t bytes) const { return used_bytes_ + bytes <= options_.quota_bytes; }
+  uint64_t quota_bytes() const { return quota_bytes_; }  // the configured one, or less when the disk is full
+  bool HasRoom(uint64_t bytes) const { return used_bytes_ + bytes <= quota_bytes_; }
   bool AboveHigh() const { return static_cast<double>(used_bytes_) > Share(options_.high_watermark); }
   bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(options_.low_watermark); }
   void Charge(int64_t bytes);
 
-  // Counts an I/O failure and takes the tier out of service when it is one of the medium's.
+  // An I/O failure: takes the tier out of service when it is one of the medium's, lowers the quota when it is full.
   void ReportFailure(const Status& status);
   bool in_service() const { return failure_.ok(); }
   const Status& failure() const { return failure_; }
@@ -68,15 +70,17 @@ class Tier {
 
  private:
   Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics);
-  double Share(double fraction) const { return static_cast<double>(options_.quota_bytes) * fraction; }
+  double Share(double fraction) const { return static_cast<double>(quota_bytes_) * fraction; }
 
   const TierOptions options_;
   UniqueFd directory_;
   std::unique_ptr<Policy> policy_;
+  uint64_t quota_bytes_;
   uint64_t used_bytes_ = 0;
   Status failure_;
   Gauge& used_gauge_;
   Gauge& in_service_gauge_;
+  Gauge& quota_gauge_;
 };
 
 }  // namespace sluice::cache

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/describe.h"
+#include "common/suggest.h"
 
 namespace sluice::cli {
 namespace {
@@ -84,7 +85,8 @@ void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
   CLI::App* mount = Command(app, action, "mount", "Mount a source on a machine without Kubernetes", [&] { return Mount(flags.globals, flags.mount); });
   mount->add_option("source", flags.mount.source, "s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY")->required();
   mount->add_option("directory", flags.mount.directory, "Where to show it")->required();
-  mount->add_option("-o", flags.mount.parameters, "Volume parameter KEY=VALUE (docs/volume-parameters.md); may be repeated");
+  mount->add_option("-o", flags.mount.parameters, "Volume parameter KEY=VALUE (docs/volume-parameters.md); may be repeated")
+      ->allow_extra_args(false);
   mount->add_option("--secret-file", flags.mount.secret_file, "YAML file with accessKeyId and secretAccessKey, mode 0600");
   CLI::App* unmount = Command(app, action, "unmount", "End a mount made by 'sluice mount'", [&] { return Unmount(flags.globals, flags.mount); });
   unmount->add_option("directory", flags.mount.directory, "Where it is shown")->required();
@@ -117,6 +119,13 @@ int Run(int argc, char** argv) {
   });
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    if (app.remaining_size() == 0) return app.exit(e) == 0 ? kOk : kUsage;
+    std::vector<std::string_view> names;
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    for (const CLI::App* command : commands) names.push_back(command->get_name());
+    std::cerr << "sluice: no command '" << app.remaining().front() << "'" << DidYouMean(app.remaining().front(), names) << "\n";
+    return kUsage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;
   }

@@ -41,10 +41,11 @@ StatusCode CodeOfErrno(int error) {
       return StatusCode::kFailedPrecondition;
     case ENOSPC:
     case EDQUOT:
+      return StatusCode::kResourceExhausted;
     case ENOMEM:
     case EMFILE:
     case ENFILE:
-      return StatusCode::kResourceExhausted;
+      return StatusCode::kInternal;  // this process' limits: no fault of a disk
     case EINVAL:
     case ENAMETOOLONG:
       return StatusCode::kInvalidArgument;

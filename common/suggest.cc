@@ -31,7 +31,8 @@ size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   std::string_view best;
-  size_t best_distance = std::max<size_t>(word.size() / 3, 1) + 1;
+  // Two letters swapped are a distance of 2: allowed from five letters on.
+  size_t best_distance = std::max<size_t>(word.size() / 3, word.size() >= 5 ? 2 : 1) + 1;
   for (std::string_view candidate : candidates) {
     const size_t distance = EditDistance(word, candidate);
     if (distance < best_distance) {

@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-// The candidate nearest to `word` by edit distance, case ignored; empty when none is within a third of its length.
+// The candidate nearest to `word` by edit distance, case ignored; empty when none is within a third of its
+// length (or two, from five letters on).
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 // " (did you mean 'x'?)" when there is a near candidate, else "; known: a, b, c".

@@ -92,11 +92,11 @@ StatusOr<UniqueFd> Mounter::Open(const std::string& path) const {
   if (kubelet_directory_.empty()) return OpenAt(AT_FDCWD, path, RESOLVE_NO_MAGICLINKS);
   const std::string normal = Normal(path);
   const std::string root = Normal(kubelet_directory_);
-  if (!normal.starts_with(root + "/")) {
+  if (normal != root && !normal.starts_with(root + "/")) {
     return InvalidArgument("path '{}' is not below the kubelet's directory {} (--kubelet-dir)", path, root);
   }
   ASSIGN_OR_RETURN(const UniqueFd top, OpenAt(AT_FDCWD, root, RESOLVE_NO_MAGICLINKS));
-  return OpenAt(top.get(), normal.substr(root.size() + 1), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  return OpenAt(top.get(), normal == root ? "." : normal.substr(root.size() + 1), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 Status Mounter::MakeDirectory(const std::string& path) const {

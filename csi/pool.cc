@@ -57,8 +57,11 @@ void Pool::Supervise() {
     const Instant start = Clock::System().Now();
     const std::string ended = RunDaemon();
     const Instant now = Clock::System().Now();
-    if (Generation() != generation) last_ready = now;  // it had answered
+    const bool had_answered = Generation() != generation;
+    if (had_answered) last_ready = now;
     if (now - start > kBackoffMax) backoff = kBackoffFirst;
+    // One that can start is worth starting again soon: readers wait for it.
+    if (had_answered) backoff = std::min(backoff, kBackoffServingMax);
     std::unique_lock lock(mutex_);
     daemon_pid_ = -1;
     if (stop_) return;

@@ -28,7 +28,7 @@ void AdminService::FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>
       admin::v1::Tier* out = tiers->Add();
       out->set_medium(std::string(tier->name()));
       out->set_path(tier->options().path);
-      out->set_quota_bytes(tier->options().quota_bytes);
+      out->set_quota_bytes(tier->quota_bytes());
       out->set_used_bytes(tier->used_bytes());
       out->set_in_service(tier->in_service());
       out->set_failure(std::string(Message(tier->failure())));

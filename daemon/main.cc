@@ -2,7 +2,7 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -43,6 +43,7 @@ Status Serve(const std::string& config_file, const std::string& state_directory,
   if (config == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
   spdlog::set_level(spdlog::level::from_str(config->second.log_level));
   if (::geteuid() == 0) return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
+  ::umask(0077);  // names and bytes of the datasets are the pool's alone
   SignalWatch signals;
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
                    Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),

@@ -205,6 +205,7 @@ io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& 
     if (missing_bytes > 0) {
       co_await job.throttle.Pass(missing_bytes);
       co_await mount.dataset->PassLimits(missing_bytes);
+      if (job.cancelled) break;
       const auto warmed = co_await cache_.Warm(object, mount.dataset->source(), block, end - block, job.medium);
       status = warmed.status();
       if (warmed.ok()) fetched_bytes = *warmed;
@@ -224,6 +225,7 @@ StatusOr<admin::v1::Job> Prewarmer::Cancel(const std::string& id) {
   Job& job = *found->second;
   if (HasEnded(job.status.state())) return FailedPrecondition("job {} has ended already", id);
   job.cancelled = true;
+  loop_.Post([job = found->second] { job->throttle.SetRate(0); });  // whoever waits there goes on, and sees it
   if (job.status.state() == admin::v1::Job::WAITING) {
     job.status.set_state(admin::v1::Job::CANCELLED);
     Save(job);

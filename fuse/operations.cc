@@ -1,6 +1,7 @@
 #include "fuse/operations.h"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -21,7 +22,11 @@ Session& Of(fuse_req_t request) { return *static_cast<Session*>(fuse_req_userdat
 
 void ReplyError(fuse_req_t request, const Status& status) {
   const int error = ToErrno(status);
-  if (error != ENOENT) Of(request).metrics().errors.Add();
+  if (error != ENOENT) {
+    Of(request).metrics().errors.Add();
+    spdlog::warn("volume {}: a request fails with {}: {}", Of(request).dataset().options().name, std::strerror(error),
+                 Message(status));
+  }
   fuse_reply_err(request, error);
 }
 

@@ -39,7 +39,7 @@ bool FillEntry(const struct stat& st, Entry* entry) {
 
 StatusOr<std::unique_ptr<FileSource>> FileSource::Open(const std::string& directory, io::FileIo& io,
                                                        io::BlockingPool& pool) {
-  UniqueFd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return ErrnoStatus(errno, fmt::format("the source directory {}", directory));
   struct statfs fs{};
   if (::fstatfs(root.get(), &fs) == 0 && fs.f_type == kFuseMagic) {

@@ -14,16 +14,28 @@ std::string Unquote(const std::string& etag) {
   return std::string(view);
 }
 
-std::function<Status(const HttpReply&)> RangeGuard(ByteRange range, std::string etag, std::string what) {
-  return [range, etag = std::move(etag), what = std::move(what)](const HttpReply& reply) -> Status {
-    const std::string& got = reply.header("etag");
-    if (!etag.empty() && !got.empty() && Unquote(got) != etag) {
-      return Aborted("{} has changed: its ETag was {} and is {} now", what, etag, got);
-    }
+std::string VersionOf(const std::string& etag, const std::string& last_modified) {
+  const bool weak = etag.starts_with("W/");  // says nothing of the bytes
+  return etag.empty() || weak ? "~" + last_modified : Unquote(etag);
+}
+
+std::string ConditionHeader(const std::string& version) {
+  // If-Unmodified-Since would not do: servers that keep fractions of a second refuse their own Last-Modified.
+  if (version.empty() || version.starts_with('~')) return "";
+  return fmt::format("If-Match: \"{}\"", version);
+}
+
+std::function<Status(const HttpReply&)> RangeGuard(ByteRange range, std::string version, std::string what) {
+  return [range, version = std::move(version), what = std::move(what)](const HttpReply& reply) -> Status {
+    const std::string got = version.empty() ? "" : VersionOf(reply.header("etag"), reply.header("last-modified"));
+    if (got != version) return Aborted("{} has changed: it was version {} and is {} now", what, version, got);
     if (reply.status == 200) {  // the server does not do ranges: good only when the whole object was asked for
       const std::string& length = reply.header("content-length");
       if (range.offset == 0 && length == std::to_string(range.length)) return absl::OkStatus();
       return DataLoss("{}: the server ignores range requests", what);
+    }
+    if (const std::string& length = reply.header("content-length"); !length.empty() && length != std::to_string(range.length)) {
+      return DataLoss("{}: asked for {} bytes and got {}", what, range.length, length);
     }
     const std::string expected = fmt::format("bytes {}-{}/", range.offset, range.end() - 1);
     if (!reply.header("content-range").starts_with(expected)) {

@@ -48,12 +48,6 @@ bool IsShowablePath(std::string_view path) {
   }
 }
 
-// Strong ETags only: a weak one ("W/…") says nothing of the bytes.
-std::string StrongEtag(const HttpReply& reply) {
-  const std::string& etag = reply.header("etag");
-  return etag.starts_with("W/") ? "" : Unquote(etag);
-}
-
 }  // namespace
 
 void HttpSource::Insert(Tree& tree, const std::string& path, File file) {
@@ -137,8 +131,7 @@ io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchSingle() {
   if (!IsShowable(file.entry.name)) file.entry.name = "index";
   file.entry.size_bytes = std::strtoull(reply.header("content-length").c_str(), nullptr, 10);
   file.entry.mtime_ns = ParseHttpDate(reply.header("last-modified")) * 1'000'000'000;
-  file.entry.version = StrongEtag(reply);
-  if (file.entry.version.empty()) file.entry.version = fmt::format("~{}", reply.header("last-modified"));
+  file.entry.version = VersionOf(reply.header("etag"), reply.header("last-modified"));
   file.url = url_;
   const std::string name = file.entry.name;
   Insert(tree, name, std::move(file));
@@ -192,15 +185,9 @@ io::Task<Status> HttpSource::Read(ReadRequest read) {
   request.url = file->second.url;
   request.follow_redirects = true;
   request.headers.push_back(RangeHeader(range));
-  std::string etag;
-  if (read.version.starts_with("~")) {
-    if (read.version.size() > 1) request.headers.push_back("If-Unmodified-Since: " + read.version.substr(1));
-  } else if (!read.version.empty()) {
-    etag = read.version;
-    request.headers.push_back(fmt::format("If-Match: \"{}\"", etag));
-  }
+  if (std::string condition = ConditionHeader(read.version); !condition.empty()) request.headers.push_back(std::move(condition));
   request.target = read.target;
-  request.accept = RangeGuard(range, std::move(etag), read.path);
+  request.accept = RangeGuard(range, read.version, read.path);
   request.on_progress = std::move(read.on_progress);
   const std::string url = request.url;
   CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));

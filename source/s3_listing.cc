@@ -1,15 +1,19 @@
 #include "source/s3_listing.h"
 
+#include <fmt/chrono.h>
+
 #include <pugixml.hpp>
 
+#include "source/http_range.h"
 #include "source/uri.h"
 
 namespace sluice::source {
 namespace {
 
-std::string UnquoteEtag(std::string etag) {
-  if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') return etag.substr(1, etag.size() - 2);
-  return etag;
+// A listing's date in the form of an HTTP header, so that HEAD, GET and listings give the same version.
+std::string HttpDate(int64_t seconds) {
+  if (seconds == 0) return "";
+  return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(seconds));
 }
 
 // What `key` is called below `prefix`; empty when it is not below it or is the prefix itself.
@@ -45,7 +49,7 @@ StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix) {
     }
     entry.size_bytes = node.child("Size").text().as_ullong();
     entry.mtime_ns = ParseIsoDate(node.child_value("LastModified")) * 1'000'000'000;
-    entry.version = UnquoteEtag(node.child_value("ETag"));
+    entry.version = VersionOf(node.child_value("ETag"), HttpDate(entry.mtime_ns / 1'000'000'000));
     page.entries.push_back(std::move(entry));
   }
   for (const pugi::xml_node node : root.children("CommonPrefixes")) {

@@ -84,7 +84,7 @@ io::Task<StatusOr<Entry>> S3Source::Head(std::string path) {
   entry.name = path.substr(path.rfind('/') + 1);
   entry.size_bytes = std::strtoull(reply.header("content-length").c_str(), nullptr, 10);
   entry.mtime_ns = ParseHttpDate(reply.header("last-modified")) * 1'000'000'000;
-  entry.version = Unquote(reply.header("etag"));
+  entry.version = VersionOf(reply.header("etag"), reply.header("last-modified"));
   co_return entry;
 }
 
@@ -93,13 +93,16 @@ io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
   const std::string prefix = Key(path);
   std::string below = prefix.empty() ? "" : prefix + "/";
   const StatusOr<Page> page = co_await ListPrefix(std::move(below), "", 1);
-  if (page.ok() && (path.empty() || !page->entries.empty() || page->hidden > 0)) {
+  if (page.ok() && (prefix.empty() || !page->entries.empty() || page->hidden > 0)) {
     Entry directory;
     directory.kind = Entry::Kind::kDirectory;
     directory.name = path.substr(path.rfind('/') + 1);
     co_return directory;
   }
-  if (path.empty()) co_return page.status();
+  if (path.empty()) {
+    if (!page.ok()) co_return page.status();
+    co_return NotFound("no object of bucket {} lies below '{}'", options_.bucket, prefix);
+  }
   if (!page.ok() && page.status().code() != StatusCode::kPermissionDenied) co_return page.status();
   co_return co_await Head(std::move(path));
 }
@@ -132,7 +135,7 @@ io::Task<Status> S3Source::Read(ReadRequest read) {
   const ByteRange range{read.offset_bytes, read.target.size()};
   HttpRequest request = Prepare("GET", key, {});
   request.headers.push_back(RangeHeader(range));
-  request.headers.push_back(fmt::format("If-Match: \"{}\"", read.version));
+  if (std::string condition = ConditionHeader(read.version); !condition.empty()) request.headers.push_back(std::move(condition));
   request.target = read.target;
   request.accept = RangeGuard(range, read.version, fmt::format("s3://{}/{}", options_.bucket, key));
   request.on_progress = std::move(read.on_progress);

@@ -1,0 +1,52 @@
+"""Fixtures: one S3 server per run, one plugin per test module unless a test wants its own."""
+
+import pytest
+
+import harness
+
+
+@pytest.fixture(scope="session")
+def s3():
+    directory = harness.new_directory("sluice-s3-")
+    server = harness.S3Server(directory)
+    yield server
+    server.stop()
+    harness.remove_directory(directory)
+
+
+@pytest.fixture(scope="module")
+def plugin():
+    directory = harness.new_directory()
+    plugin = harness.Plugin(directory)
+    yield plugin
+    plugin.destroy()
+    harness.remove_directory(directory)
+
+
+@pytest.fixture
+def make_plugin():
+    """Starts a plugin with a configuration of the test's own."""
+    made = []
+
+    def make(config=harness.Plugin.DEFAULT_CONFIG, arguments=()):
+        directory = harness.new_directory()
+        plugin = harness.Plugin(directory, config, arguments)
+        made.append(plugin)
+        return plugin
+
+    yield make
+    for plugin in made:
+        plugin.destroy()
+        harness.remove_directory(plugin.directory)
+
+
+@pytest.fixture
+def s3_volume(s3):
+    """Parameters and secrets of a volume over a bucket."""
+
+    def parameters(bucket, **extra):
+        context = {"source": f"s3://{bucket}", "endpoint": s3.url, **extra}
+        secrets = {"accessKeyId": harness.ACCESS_KEY, "secretAccessKey": harness.SECRET_KEY}
+        return context, secrets
+
+    return parameters
