@@ -133,10 +133,12 @@ io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, source:
                                          uint32_t block_count, std::optional<uint8_t> medium) {
   const Request request{object, &source, io::Urgency::kPrewarm, medium};
   const uint32_t end_block = std::min(first_block + block_count, object->block_count());
-  uint64_t fetched_bytes = 0;
+  uint64_t missing_bytes = 0;
+  for (uint32_t block = first_block; block < end_block; ++block) {
+    if (!object->TierOf(block)) missing_bytes += object->BlockLength(block);
+  }
   EnsureFills(request, first_block, end_block);
   for (uint32_t block = first_block; block < end_block; ++block) {
-    bool waited = false;
     for (auto found = object->fills.find(block); found != object->fills.end(); found = object->fills.find(block)) {
       const std::shared_ptr<Fill> fill = found->second;
       if (fill->state == Fill::State::kFinished && !fill->status.ok()) co_return fill->status;
@@ -144,13 +146,11 @@ io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, source:
         co_return ResourceExhausted("no tier takes block {} of {}: the tiers are full of pinned data, or out of service",
                                     block, object->version.path);
       }
-      waited = true;
       co_await fill->changed.Wait();
     }
-    if (waited) fetched_bytes += object->BlockLength(block);
     if (!object->TierOf(block)) EnsureFills(request, block, end_block);
   }
-  co_return fetched_bytes;
+  co_return missing_bytes;
 }
 
 io::Task<void> Cache::Close() {

@@ -33,7 +33,7 @@ source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const 
 
 std::string Mounts::CatalogDirectory(const std::string& volume_id) const {
   // A volume id may hold any character; its hash is a file name.
-  return fmt::format("{}/{}", context_.catalogs_directory, cache::ObjectId::Of({.dataset = volume_id, .path = "", .version = ""}).Hex());
+  return fmt::format("{}/{}", context_.catalogs_directory, cache::ObjectId::Of({volume_id, "", "", 0, 0}).Hex());
 }
 
 StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {

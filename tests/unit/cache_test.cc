@@ -1,0 +1,301 @@
+#include "cache/cache.h"
+
+#include <xxhash.h>
+
+#include <fstream>
+#include <random>
+
+#include "tests/support/fake_source.h"
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr uint32_t kBlock = 64 * 1024;
+
+std::string RandomText(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random());
+  return text;
+}
+
+class CacheTest : public testing::Test {
+ protected:
+  CacheTest() { std::filesystem::create_directory(directory / "ssd"); }
+
+  void Open(uint64_t quota_bytes = 64 * kMiB, const std::string& policy = "s3-fifo") {
+    cache.reset();
+    metrics = std::make_unique<Registry>();
+    CacheOptions options;
+    options.store.tiers = {{.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}};
+    options.store.index_directory = directory / "index";
+    options.read_ahead_max_bytes = 0;
+    auto opened = Cache::Open(options, loop, *io, *metrics);
+    ASSERT_OK(opened.status());
+    cache = *std::move(opened);
+  }
+  void SetUp() override { Open(); }
+  void TearDown() override {
+    if (cache != nullptr) CloseCache();
+  }
+  void CloseCache() {
+    loop.Block(CloseTask());
+    cache.reset();
+  }
+  io::Task<int> CloseTask() {
+    co_await cache->Close();
+    co_return 0;
+  }
+
+  std::shared_ptr<Object> Acquire(const std::string& path) {
+    const std::string& text = source.files[path];
+    return cache->store().Acquire({"dataset", path, FakeSource::VersionOf(text), text.size(), kBlock});
+  }
+
+  io::Task<StatusOr<std::string>> ReadTask(std::shared_ptr<Object> object, uint64_t offset, size_t length) {
+    AlignedBuffer buffer(length);
+    CO_ASSIGN_OR_RETURN(const size_t got, co_await cache->Read(object, source, offset, buffer.span()));
+    co_return std::string(reinterpret_cast<const char*>(buffer.data()), got);
+  }
+  StatusOr<std::string> Read(const std::shared_ptr<Object>& object, uint64_t offset, size_t length) {
+    auto text = loop.Block(ReadTask(object, offset, length));
+    Settle();
+    return text;
+  }
+  // Lets what goes on behind a read come to its end.
+  void Settle() { loop.Block(SettleTask()); }
+  io::Task<int> SettleTask() {
+    co_await loop.Sleep(20ms);
+    co_return 0;
+  }
+  std::vector<std::string> CacheFiles() {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory / "ssd")) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+    return files;
+  }
+
+  TempDir directory;
+  io::Loop loop;
+  io::BlockingPool pool{loop, 2};
+  std::unique_ptr<io::FileIo> io = io::Ring::Probe().ok() ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool);
+  FakeSource source{loop};
+  std::unique_ptr<Registry> metrics;
+  std::unique_ptr<Cache> cache;
+};
+
+TEST_F(CacheTest, ReadsThroughAndThenFromTheTier) {
+  source.files["f"] = RandomText(5 * kBlock + 100, 1);
+  const auto object = Acquire("f");
+  EXPECT_EQ(*Read(object, 0, 6 * kBlock), source.files["f"]);
+  const uint64_t bytes = source.bytes_read;
+  EXPECT_EQ(*Read(object, kBlock - 10, 20), source.files["f"].substr(kBlock - 10, 20));
+  EXPECT_EQ(*Read(object, 5 * kBlock + 90, 1000), source.files["f"].substr(5 * kBlock + 90));
+  EXPECT_EQ(*Read(object, 6 * kBlock, 10), "");
+  EXPECT_EQ(source.bytes_read, bytes);
+  std::string inline_read(1000, '\0');
+  EXPECT_EQ(cache->TryRead(object, source, 77, std::as_writable_bytes(std::span(inline_read))), 1000u);
+  EXPECT_EQ(inline_read, source.files["f"].substr(77, 1000));
+}
+
+io::Task<void> CountedRead(CacheTest*, io::Task<StatusOr<std::string>> read, size_t* done, std::string* text) {
+  const auto result = co_await read;
+  if (result.ok()) *text = *result;
+  ++*done;
+}
+
+TEST_F(CacheTest, OneFetchHoweverManyRead) {
+  source.files["f"] = RandomText(2 * kBlock, 2);
+  source.hold = true;
+  const auto object = Acquire("f");
+  size_t done = 0;
+  std::vector<std::string> texts(50);
+  for (auto& text : texts) io::Spawn(CountedRead(this, ReadTask(object, 10, 100), &done, &text));
+  Settle();
+  EXPECT_EQ(done, 0u);
+  EXPECT_EQ(source.reads, 1u);
+  source.Release();
+  Settle();
+  EXPECT_EQ(done, 50u);
+  for (const auto& text : texts) EXPECT_EQ(text, source.files["f"].substr(10, 100));
+  EXPECT_EQ(source.reads, 1u);
+}
+
+TEST_F(CacheTest, WarmAfterARestart) {
+  source.files["f"] = RandomText(3 * kBlock, 3);
+  ASSERT_OK(Read(Acquire("f"), 0, 3 * kBlock).status());
+  CloseCache();
+  Open();
+  source.reads = 0;
+  EXPECT_EQ(*Read(Acquire("f"), 0, 3 * kBlock), source.files["f"]);
+  EXPECT_EQ(source.reads, 0u);
+}
+
+TEST_F(CacheTest, DamagedBytesAreNeverServed) {
+  source.files["f"] = RandomText(3 * kBlock, 4);
+  ASSERT_OK(Read(Acquire("f"), 0, 3 * kBlock).status());
+  CloseCache();
+  ASSERT_EQ(CacheFiles().size(), 1u);
+  {
+    std::fstream file(CacheFiles()[0], std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(kBlock + 5);
+    file << "damage";
+  }
+  Open();
+  const auto object = Acquire("f");
+  std::string inline_read(100, '\0');
+  EXPECT_FALSE(cache->TryRead(object, source, kBlock, std::as_writable_bytes(std::span(inline_read)))) << "unproven bytes";
+  EXPECT_EQ(*Read(object, 0, 3 * kBlock), source.files["f"]);
+  EXPECT_EQ(cache->store().tier(1)->bad_blocks.value(), 1u);
+}
+
+TEST_F(CacheTest, FilesThatVanishAreAMiss) {
+  source.files["f"] = RandomText(kBlock, 5);
+  ASSERT_OK(Read(Acquire("f"), 0, kBlock).status());
+  CloseCache();
+  for (const auto& file : CacheFiles()) std::filesystem::remove(file);
+  Open();
+  EXPECT_EQ(*Read(Acquire("f"), 0, kBlock), source.files["f"]);
+}
+
+TEST_F(CacheTest, StrayFilesAreRemovedAtStart) {
+  CloseCache();
+  const std::string stray = directory / "ssd/objects/ab/abababababababababababababababab";
+  std::ofstream(stray) << "written just before a crash";
+  Open();
+  EXPECT_FALSE(std::filesystem::exists(stray));
+}
+
+TEST_F(CacheTest, TheSourcesErrorIsTheReadersAndTheNextReadTriesAgain) {
+  source.files["f"] = RandomText(kBlock, 6);
+  source.read_failures = {Unavailable("the network is down")};
+  const auto object = Acquire("f");
+  EXPECT_TRUE(Fails(Read(object, 0, 10).status(), StatusCode::kUnavailable, "network"));
+  EXPECT_EQ(*Read(object, 0, 10), source.files["f"].substr(0, 10));
+}
+
+TEST_F(CacheTest, AReplacedObjectIsAborted) {
+  source.files["f"] = RandomText(4 * kBlock, 7);
+  const auto object = Acquire("f");
+  const std::string old = source.files["f"];
+  EXPECT_EQ(*Read(object, 0, 10), old.substr(0, 10));
+  source.files["f"] = RandomText(4 * kBlock, 8);
+  EXPECT_EQ(*Read(object, 100, 10), old.substr(100, 10)) << "what is cached stays readable";
+  EXPECT_TRUE(Fails(Read(object, 3 * kBlock, 10).status(), StatusCode::kAborted, "changed"));
+}
+
+class CachePolicyTest : public CacheTest, public testing::WithParamInterface<std::string_view> {};
+INSTANTIATE_TEST_SUITE_P(All, CachePolicyTest, testing::ValuesIn(kPolicyNames), [](const auto& info) {
+  std::string name(info.param);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+// Random reads against a model, in a tier that holds a sixth of the data; the quota holds at every step.
+TEST_P(CachePolicyTest, RandomReadsAreRightWithinTheQuota) {
+  CloseCache();
+  constexpr uint64_t kQuota = 16 * kBlock;
+  Open(kQuota, std::string(GetParam()));
+  std::mt19937 random(9);
+  for (int i = 0; i < 12; ++i) source.files["f" + std::to_string(i)] = RandomText(random() % (16 * kBlock) + 1, static_cast<uint32_t>(i));
+  for (int i = 0; i < 600; ++i) {
+    const std::string path = "f" + std::to_string(random() % 12);
+    const std::string& want = source.files[path];
+    const uint64_t offset = random() % want.size();
+    const size_t length = random() % (3 * kBlock) + 1;
+    const auto object = Acquire(path);
+    const auto got = loop.Block(ReadTask(object, offset, length));
+    ASSERT_OK(got.status());
+    ASSERT_EQ(*got, want.substr(offset, length)) << path << " at " << offset;
+    ASSERT_LE(cache->store().tier(1)->used_bytes(), kQuota);
+    cache->store().Release(object);
+  }
+  Settle();
+  EXPECT_GT(cache->store().tier(1)->evictions.value(), 100u);
+  uint64_t on_disk = 0;
+  for (const auto& file : CacheFiles()) {
+    struct stat st {};
+    ASSERT_EQ(::stat(file.c_str(), &st), 0);
+    on_disk += static_cast<uint64_t>(st.st_blocks) * 512;
+  }
+  EXPECT_LE(on_disk, kQuota + 12 * 4096) << "evicted blocks give their space back";
+}
+
+TEST_F(CacheTest, EvictFreesEverything) {
+  source.files["f"] = RandomText(4 * kBlock, 10);
+  const auto object = Acquire("f");
+  ASSERT_OK(Read(object, 0, 4 * kBlock).status());
+  EXPECT_EQ(loop.Block(cache->store().Evict(object)), 4 * kBlock);
+  EXPECT_EQ(cache->store().tier(1)->used_bytes(), 0u);
+  EXPECT_TRUE(CacheFiles().empty());
+  EXPECT_EQ(*Read(object, 0, 4 * kBlock), source.files["f"]);
+}
+
+TEST_F(CacheTest, PinnedObjectsAreNeverVictims) {
+  CloseCache();
+  Open(8 * kBlock);
+  source.files["pinned"] = RandomText(4 * kBlock, 11);
+  source.files["other"] = RandomText(40 * kBlock, 12);
+  const auto pinned = Acquire("pinned");
+  cache->store().SetPinned(pinned, true);
+  ASSERT_OK(Read(pinned, 0, 4 * kBlock).status());
+  const auto other = Acquire("other");
+  for (uint64_t block = 0; block < 40; ++block) ASSERT_OK(Read(other, block * kBlock, kBlock).status());
+  EXPECT_EQ(pinned->cached_blocks(), 4u);
+}
+
+io::Task<StatusOr<uint64_t>> WarmTask(Cache& cache, source::Source& source, std::shared_ptr<Object> object) {
+  co_return co_await cache.Warm(object, source, 0, object->block_count(), std::nullopt);
+}
+
+TEST_F(CacheTest, WarmFetchesWhatIsMissingOnly) {
+  source.files["f"] = RandomText(8 * kBlock, 13);
+  const auto object = Acquire("f");
+  ASSERT_OK(Read(object, 2 * kBlock, 10).status());
+  EXPECT_EQ(*loop.Block(WarmTask(*cache, source, object)), 7 * kBlock);
+  EXPECT_EQ(object->cached_blocks(), 8u);
+  EXPECT_EQ(*loop.Block(WarmTask(*cache, source, object)), 0u);
+}
+
+TEST_F(CacheTest, WarmSaysWhenNothingTakesIt) {
+  CloseCache();
+  Open(4 * kBlock);
+  source.files["pinned"] = RandomText(4 * kBlock, 14);
+  source.files["f"] = RandomText(4 * kBlock, 15);
+  const auto pinned = Acquire("pinned");
+  cache->store().SetPinned(pinned, true);
+  ASSERT_OK(Read(pinned, 0, 4 * kBlock).status());
+  EXPECT_TRUE(Fails(loop.Block(WarmTask(*cache, source, Acquire("f"))).status(), StatusCode::kResourceExhausted, "pinned"));
+}
+
+TEST_F(CacheTest, AReaderOvertakesAPrewarm) {
+  source.files["f"] = RandomText(200 * kBlock, 16);
+  source.hold = true;
+  const auto object = Acquire("f");
+  std::vector<std::string> texts(1);
+  size_t done = 0;
+  // More prewarms than may run at a time hold back; the reader's own block is fetched all the same.
+  for (int i = 0; i < 40; ++i) {
+    source.files["w" + std::to_string(i)] = RandomText(128 * kBlock, 100 + static_cast<uint32_t>(i));
+    io::Spawn([](CacheTest* self, io::Task<StatusOr<uint64_t>> warm) -> io::Task<void> {
+      (void)self;
+      (void)co_await warm;
+    }(this, WarmTask(*cache, source, Acquire("w" + std::to_string(i)))));
+  }
+  Settle();
+  const size_t before = source.reads;
+  io::Spawn(CountedRead(this, ReadTask(object, 0, 100), &done, &texts[0]));
+  Settle();
+  EXPECT_EQ(source.reads, before + 1) << "the reader waits behind the prewarms";
+  source.Release();
+  while (done == 0) Settle();
+  EXPECT_EQ(texts[0], source.files["f"].substr(0, 100));
+}
+
+}  // namespace
+}  // namespace sluice::cache

@@ -1,0 +1,116 @@
+#include "cache/catalog.h"
+
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice::cache {
+namespace {
+
+using source::Entry;
+
+Entry File(const std::string& name, const std::string& version, uint64_t size = 10) {
+  Entry entry;
+  entry.name = name;
+  entry.version = version;
+  entry.size_bytes = size;
+  return entry;
+}
+Entry Directory(const std::string& name) {
+  Entry entry;
+  entry.name = name;
+  entry.kind = Entry::Kind::kDirectory;
+  return entry;
+}
+
+class CatalogTest : public testing::Test {
+ protected:
+  void Open(bool resume) {
+    catalog.reset();
+    ASSERT_OK_AND_ASSIGN(catalog, Catalog::Open(directory.path(), resume));
+  }
+  void SetUp() override { Open(false); }
+  Ino Put(Ino parent, const Entry& entry, int64_t now = 1) { return catalog->Put(parent, entry, now)->ino; }
+
+  TempDir directory;
+  std::unique_ptr<Catalog> catalog;
+};
+
+TEST_F(CatalogTest, AnUnchangedEntryKeepsItsNumber) {
+  const Ino ino = Put(kRootIno, File("f", "v1"));
+  EXPECT_EQ(Put(kRootIno, File("f", "v1"), 2), ino);
+  EXPECT_EQ(catalog->Get(ino)->confirmed_ns, 2);
+}
+
+TEST_F(CatalogTest, AChangedEntryIsANewNodeAndTheOldOneLivesOn) {
+  const Ino old_ino = Put(kRootIno, File("f", "v1"));
+  const Ino new_ino = Put(kRootIno, File("f", "v2"));
+  EXPECT_NE(new_ino, old_ino);
+  EXPECT_EQ(catalog->Find(kRootIno, "f")->ino, new_ino);
+  EXPECT_EQ(catalog->Get(old_ino)->entry.version, "v1");
+  EXPECT_EQ(catalog->Children(kRootIno, 0, 10).size(), 1u);
+}
+
+TEST_F(CatalogTest, NumbersAndNamesSurviveTheProcess) {
+  const Ino dir = Put(kRootIno, Directory("d"));
+  const Ino file = Put(dir, File("f", "v1", 77));
+  Put(dir, File("gone", "v1"));
+  catalog->Remove(dir, "gone");
+  catalog->SetListed(dir, 5, 3);
+  Open(/*resume=*/true);
+  EXPECT_EQ(catalog->Find(dir, "f")->ino, file);
+  EXPECT_EQ(catalog->Get(file)->entry.size_bytes, 77u);
+  EXPECT_EQ(catalog->Path(file), "d/f");
+  EXPECT_FALSE(catalog->Find(dir, "gone"));
+  EXPECT_EQ(catalog->listed_ns(dir), 5);
+  EXPECT_EQ(catalog->hidden_total(), 3u);
+}
+
+TEST_F(CatalogTest, BeginsAnewWithoutResume) {
+  Put(kRootIno, File("f", "v1"));
+  Open(/*resume=*/false);
+  EXPECT_FALSE(catalog->Find(kRootIno, "f"));
+  EXPECT_EQ(catalog->node_count(), 1u);
+}
+
+TEST_F(CatalogTest, PositionsSurviveRemovals) {
+  std::vector<Ino> inos;
+  for (int i = 0; i < 10; ++i) inos.push_back(Put(kRootIno, File(std::to_string(i), "v")));
+  const auto first = catalog->Children(kRootIno, 0, 4);
+  ASSERT_EQ(first.size(), 4u);
+  catalog->Remove(kRootIno, "1");
+  catalog->Remove(kRootIno, "5");
+  const auto rest = catalog->Children(kRootIno, first.back().ino, 100);
+  ASSERT_EQ(rest.size(), 5u);
+  EXPECT_EQ(rest.front().ino, inos[4]);
+}
+
+TEST_F(CatalogTest, ADirectoryHidesAFileOfItsName) {
+  Put(kRootIno, File("a", "v"), 7);
+  Put(kRootIno, Directory("a"), 7);
+  EXPECT_EQ(catalog->Find(kRootIno, "a")->entry.kind, Entry::Kind::kDirectory);
+  Put(kRootIno, File("a", "v"), 7);  // whichever order the listing has
+  EXPECT_EQ(catalog->Find(kRootIno, "a")->entry.kind, Entry::Kind::kDirectory);
+}
+
+TEST_F(CatalogTest, WhatAListingNoLongerHasGoes) {
+  Put(kRootIno, File("old", "v"), 1);
+  Put(kRootIno, File("kept", "v"), 1);
+  Put(kRootIno, File("kept", "v"), 2);
+  catalog->RemoveUnconfirmed(kRootIno, 2);
+  EXPECT_FALSE(catalog->Find(kRootIno, "old"));
+  EXPECT_TRUE(catalog->Find(kRootIno, "kept"));
+}
+
+TEST_F(CatalogTest, DamagedFilesAreRefused) {
+  Put(kRootIno, File("f", "v"));
+  catalog.reset();
+  {
+    std::FILE* file = std::fopen((directory / "nodes").c_str(), "r+b");
+    std::fputs("garbage", file);
+    std::fclose(file);
+  }
+  EXPECT_TRUE(Fails(Catalog::Open(directory.path(), true).status(), StatusCode::kDataLoss, "nodes"));
+}
+
+}  // namespace
+}  // namespace sluice::cache

@@ -1,0 +1,159 @@
+#include "cache/dataset.h"
+
+#include "tests/support/fake_source.h"
+#include "tests/support/matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace sluice::cache {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The loop's timers run on the real clock; what is fresh is judged by a wall that the test turns.
+class TurnedClock : public Clock {
+ public:
+  WallTime Wall() const override { return Clock::Wall() + std::chrono::duration_cast<WallTime::duration>(ahead); }
+  Duration ahead{0};
+};
+
+class DatasetTest : public testing::Test {
+ protected:
+  void Open(Consistency consistency, bool resume = false) {
+    if (cache == nullptr) {
+      std::filesystem::create_directories(directory / "ssd");
+      CacheOptions options;
+      options.store.tiers = {{.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 16 * kMiB}};
+      options.store.index_directory = directory / "index";
+      auto opened = Cache::Open(options, loop, *io, metrics);
+      ASSERT_OK(opened.status());
+      cache = *std::move(opened);
+    }
+    if (dataset != nullptr) loop.Block(Close());
+    auto owned = std::make_unique<FakeSource>(loop);
+    if (source != nullptr) owned->files = source->files;
+    source = owned.get();
+    std::filesystem::create_directories(directory / "catalog");
+    auto opened = Dataset::Open({.name = "v", .identity = "i", .directory = directory / "catalog", .consistency = consistency,
+                                 .metadata_ttl = 60s, .block_size_bytes = 64 * 1024, .resume = resume},
+                                std::move(owned), *cache, loop, limits, nullptr);
+    ASSERT_OK(opened.status());
+    dataset = *std::move(opened);
+  }
+  void TearDown() override {
+    if (dataset != nullptr) loop.Block(Close());
+    dataset.reset();
+    if (cache != nullptr) loop.Block(CloseCache());
+  }
+  io::Task<int> Close() {
+    co_await dataset->Close();
+    co_return 0;
+  }
+  io::Task<int> Pause() {
+    co_await loop.Sleep(1ms);
+    co_return 0;
+  }
+  io::Task<int> CloseCache() {
+    co_await cache->Close();
+    co_return 0;
+  }
+  std::optional<Node> Lookup(const std::string& name) {
+    const auto result = loop.Block(dataset->Lookup(kRootIno, name));
+    return result.ok() ? result->node : std::nullopt;
+  }
+  std::vector<std::string> Names() {
+    std::vector<std::string> names;
+    EXPECT_TRUE(loop.Block(dataset->ListAll(kRootIno)).ok());
+    for (const Node& node : dataset->catalog().Children(kRootIno, 0, 1000)) names.push_back(node.entry.name);
+    return names;
+  }
+
+  TempDir directory;
+  TurnedClock clock;
+  io::Loop loop{true, clock};
+  io::BlockingPool pool{loop, 1};
+  std::unique_ptr<io::FileIo> io = io::Ring::Probe().ok() ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool);
+  Registry metrics;
+  ReadLimits limits{loop, nullptr};
+  std::unique_ptr<Cache> cache;
+  FakeSource* source = nullptr;
+  std::unique_ptr<Dataset> dataset;
+};
+
+TEST_F(DatasetTest, ImmutableAsksOnce) {
+  Open(Consistency::kImmutable);
+  source->files = {{"a", "1"}, {"b", "2"}};
+  EXPECT_THAT(Names(), testing::ElementsAre("a", "b"));
+  source->files["c"] = "3";
+  clock.ahead = 24h;
+  EXPECT_THAT(Names(), testing::ElementsAre("a", "b"));
+  EXPECT_EQ(source->lists, 1u);
+  EXPECT_FALSE(Lookup("c"));
+  EXPECT_EQ(source->stats, 0u) << "a listed directory knows what it has not";
+}
+
+TEST_F(DatasetTest, EventualAsksAgainAfterTheTtl) {
+  Open(Consistency::kEventual);
+  source->files = {{"a", "1"}};
+  const auto before = Lookup("a");
+  source->files["a"] = "22";
+  EXPECT_EQ(Lookup("a")->ino, before->ino);
+  clock.ahead = 61s;
+  const auto after = Lookup("a");
+  EXPECT_NE(after->ino, before->ino);
+  EXPECT_EQ(after->entry.size_bytes, 2u);
+}
+
+TEST_F(DatasetTest, StrongAsksEveryTime) {
+  Open(Consistency::kStrong);
+  source->files = {{"a", "1"}};
+  const auto node = Lookup("a");
+  ASSERT_TRUE(node);
+  EXPECT_TRUE(loop.Block(dataset->Confirm(node->ino)).ok());
+  source->files["a"] = "2";
+  EXPECT_TRUE(Fails(loop.Block(dataset->Confirm(node->ino)), StatusCode::kAborted, "replaced"));
+  source->files.erase("a");
+  EXPECT_FALSE(Lookup("a"));
+}
+
+TEST_F(DatasetTest, AListingThatBreaksOffLeavesWhatWasThere) {
+  Open(Consistency::kEventual);
+  source->files = {{"a", "1"}, {"b", "2"}};
+  EXPECT_EQ(Names().size(), 2u);
+  clock.ahead = 61s;
+  source->list_failures = {Unavailable("down")};
+  EXPECT_TRUE(Fails(loop.Block(dataset->ListAll(kRootIno)), StatusCode::kUnavailable, "down"));
+  EXPECT_EQ(dataset->catalog().Children(kRootIno, 0, 10).size(), 2u);
+  source->files.erase("b");
+  EXPECT_THAT(Names(), testing::ElementsAre("a"));
+}
+
+TEST_F(DatasetTest, ResumeKeepsNumbersAndListings) {
+  Open(Consistency::kImmutable);
+  source->files = {{"d/x", "1"}, {"f", "2"}};
+  Names();
+  const Ino ino = Lookup("f")->ino;
+  Open(Consistency::kImmutable, /*resume=*/true);
+  EXPECT_EQ(Lookup("f")->ino, ino);
+  EXPECT_THAT(Names(), testing::ElementsAre("d", "f"));
+  EXPECT_EQ(source->lists + source->stats, 0u);
+}
+
+TEST_F(DatasetTest, LimitsKeepReadsOffTheFastPath) {
+  Open(Consistency::kImmutable);
+  source->files = {{"f", "text"}};
+  const Ino ino = Lookup("f")->ino;
+  ASSERT_OK(dataset->Open(ino));
+  AlignedBuffer buffer(4096);
+  EXPECT_EQ(*loop.Block(dataset->Read(ino, 0, buffer.span())), 4u);
+  // The block is written behind the read.
+  for (int i = 0; i < 100 && !dataset->TryRead(ino, 0, buffer.span()); ++i) loop.Block(Pause());
+  EXPECT_EQ(dataset->TryRead(ino, 0, buffer.span()), 4u);
+  limits.Set(1000, 0);
+  EXPECT_FALSE(dataset->TryRead(ino, 0, buffer.span()));
+  limits.Set(0, 0);
+  EXPECT_TRUE(dataset->TryRead(ino, 0, buffer.span()));
+  dataset->Release(ino);
+}
+
+}  // namespace
+}  // namespace sluice::cache

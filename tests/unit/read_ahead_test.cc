@@ -1,0 +1,57 @@
+#include "cache/read_ahead.h"
+
+#include "tests/support/matchers.h"
+
+namespace sluice::cache {
+namespace {
+
+constexpr uint64_t kMax = 32 * kMiB;
+constexpr uint64_t kRead = 128 * kKiB;
+
+TEST(ReadAhead, GrowsWhileReadsAreSequential) {
+  ReadAhead ahead;
+  uint64_t last = 0;
+  for (uint64_t offset = 0; offset < 20 * kMiB; offset += kRead) {
+    const ByteRange range = ahead.OnRead({offset, kRead}, kMax);
+    EXPECT_EQ(range.offset, offset + kRead);
+    EXPECT_GE(range.length, last);
+    last = range.length;
+  }
+  EXPECT_EQ(last, kMax);
+}
+
+TEST(ReadAhead, RandomReadsGetNone) {
+  ReadAhead ahead;
+  for (const uint64_t offset : {500 * kMiB, 20 * kMiB, 900 * kMiB, 300 * kMiB, 700 * kMiB}) {
+    EXPECT_EQ(ahead.OnRead({offset, 4096}, kMax).length, 0u);
+  }
+}
+
+TEST(ReadAhead, ReordersOfTheKernelDoNotBreakAStream) {
+  ReadAhead ahead;
+  uint64_t window = 0;
+  for (uint64_t offset = 0; offset < 8 * kMiB; offset += 2 * kRead) {
+    ahead.OnRead({offset + kRead, kRead}, kMax);
+    window = ahead.OnRead({offset, kRead}, kMax).length;
+  }
+  EXPECT_GT(window, 8 * kMiB);
+}
+
+TEST(ReadAhead, ReadersOfOneFileHaveStreamsOfTheirOwn) {
+  ReadAhead ahead;
+  uint64_t windows[3] = {};
+  for (uint64_t step = 0; step < 40; ++step) {
+    for (uint64_t reader = 0; reader < 3; ++reader) {
+      windows[reader] = ahead.OnRead({reader * kGiB + step * kRead, kRead}, kMax).length;
+    }
+  }
+  for (const uint64_t window : windows) EXPECT_EQ(window, kMax);
+}
+
+TEST(ReadAhead, TheWindowIsBounded) {
+  ReadAhead ahead;
+  for (uint64_t offset = 0; offset < 4 * kMiB; offset += kRead) EXPECT_EQ(ahead.OnRead({offset, kRead}, 0).length, 0u);
+}
+
+}  // namespace
+}  // namespace sluice::cache

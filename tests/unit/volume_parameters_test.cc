@@ -1,0 +1,49 @@
+#include "csi/volume_parameters.h"
+
+#include "common/bytes.h"
+#include "tests/support/matchers.h"
+
+namespace sluice::csi {
+namespace {
+
+TEST(VolumeParameters, DefaultsAndEveryKey) {
+  ASSERT_OK_AND_ASSIGN(const VolumeParameters defaults, ParseVolumeParameters("v", {{"source", "s3://b"}}));
+  EXPECT_EQ(defaults.spec.consistency(), "eventual");
+  EXPECT_EQ(defaults.spec.block_size_bytes(), 1 * kMiB);
+  EXPECT_EQ(defaults.spec.file_mode(), 0444u);
+  EXPECT_EQ(defaults.pool, "default");
+  ASSERT_OK_AND_ASSIGN(const VolumeParameters all,
+                       ParseVolumeParameters("v", {{"source", "s3://b/p"}, {"endpoint", "https://h"}, {"region", "eu-1"},
+                                                   {"pathStyle", "true"}, {"consistency", "strong"}, {"metadataTtl", "5m"},
+                                                   {"blockSize", "4MiB"}, {"access", "large-files"}, {"uid", "1"}, {"gid", "2"},
+                                                   {"fileMode", "0640"}, {"dirMode", "750"}, {"pool", "p"}, {"subPath", "a/b"},
+                                                   {"csi.storage.k8s.io/pod.name", "x"}}));
+  EXPECT_EQ(all.spec.metadata_ttl_ns(), 300'000'000'000);
+  EXPECT_EQ(all.spec.directory_mode(), 0750u);
+  EXPECT_EQ(all.sub_path, "a/b");
+  EXPECT_TRUE(all.spec.path_style());
+}
+
+TEST(VolumeParameters, MistakesAreNamed) {
+  const auto fails = [](const char* key, const char* value, const char* text) {
+    StringMap parameters = {{"source", "s3://b"}};
+    parameters[key] = value;
+    return Fails(ParseVolumeParameters("v", parameters).status(), StatusCode::kInvalidArgument, text);
+  };
+  EXPECT_TRUE(fails("soruce", "x", "did you mean 'source'"));
+  EXPECT_TRUE(fails("blockSize", "1", "power of two"));
+  EXPECT_TRUE(fails("subPath", "a/../b", "'..'"));
+  EXPECT_TRUE(fails("fileMode", "999", "octal"));
+  EXPECT_TRUE(fails("source", "s3://a:b@c", "Secret"));
+}
+
+TEST(VolumeParameters, SecretsNeverStandInMessages) {
+  const auto status = ParseSecrets({{"accessKeyId", "AKID"}, {"secretAccesKey", "hush"}}).status();
+  EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "did you mean 'secretAccessKey'"));
+  EXPECT_EQ(Message(status).find("hush"), std::string_view::npos);
+  EXPECT_FALSE(ParseSecrets({{"accessKeyId", "AKID"}}).ok());
+  EXPECT_TRUE(ParseSecrets({}).ok());
+}
+
+}  // namespace
+}  // namespace sluice::csi
