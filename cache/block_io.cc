@@ -13,8 +13,8 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
   if (object->fd(tier) >= 0) co_return object->fd(tier);
   if (open_files_ >= open_files_max_) co_await CloseIdleFiles();
   std::string name = Tier::FileName(object->id);
-  auto opened = co_await io_.Open(by_medium_[tier]->directory_fd(), std::move(name),
-                                  create ? O_RDWR | O_CREAT : O_RDWR);
+  auto opened =
+      co_await io_.Open(by_medium_[tier]->directory_fd(), std::move(name), create ? O_RDWR | O_CREAT : O_RDWR);
   if (!opened.ok()) co_return opened.status();
   if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
   object->set_fd(tier, opened->release());

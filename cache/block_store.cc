@@ -14,8 +14,8 @@ BlockStore::BlockStore(io::Loop& loop, io::FileIo& io)
 
 BlockStore::~BlockStore() = default;
 
-StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(const BlockStoreOptions& options, io::Loop& loop,
-                                                       io::FileIo& io, Registry& metrics) {
+StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(const BlockStoreOptions& options, io::Loop& loop, io::FileIo& io,
+                                                       Registry& metrics) {
   std::unique_ptr<BlockStore> store(new BlockStore(loop, io));
   store->open_files_max_ = options.open_files_max;
   std::array<Files, kMedia> files;
@@ -29,7 +29,8 @@ StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(const BlockStoreOptions& 
     store->tiers_.push_back(std::move(tier));
   }
   if (store->tiers_.empty()) return InvalidArgument("no tier is configured; at least one is needed");
-  std::sort(store->tiers_.begin(), store->tiers_.end(), [](const auto& a, const auto& b) { return a->index() < b->index(); });
+  std::sort(store->tiers_.begin(), store->tiers_.end(),
+            [](const auto& a, const auto& b) { return a->index() < b->index(); });
   ASSIGN_OR_RETURN(store->index_, Index::Open(options.index_directory));
   RETURN_IF_ERROR(store->Load(files));
   for (const auto& tier : store->tiers_) store->RemoveStrayFiles(*tier, files[tier->index()]);
@@ -81,8 +82,9 @@ Status BlockStore::Load(const std::array<Files, kMedia>& files) {
     index_->Delete(ObjectRecordKey(current->first));
     objects_.erase(current);
   }
-  spdlog::info("the cache index names {} blocks of {} objects; {} blocks without a file and {} damaged records are dropped",
-               blocks, objects_.size(), missing, damaged.size());
+  spdlog::info(
+      "the cache index names {} blocks of {} objects; {} blocks without a file and {} damaged records are dropped",
+      blocks, objects_.size(), missing, damaged.size());
   return absl::OkStatus();
 }
 
@@ -115,7 +117,8 @@ void BlockStore::RemoveStrayFiles(const Tier& tier, const Files& files) const {
     if (object != nullptr && object->blocks_in(tier.index()) > 0) continue;
     removed += ::unlinkat(tier.directory_fd(), Tier::FileName(id).c_str(), 0) == 0 ? 1 : 0;
   }
-  if (removed > 0) spdlog::info("{} files of the {} tier that the index does not name are removed", removed, tier.name());
+  if (removed > 0)
+    spdlog::info("{} files of the {} tier that the index does not name are removed", removed, tier.name());
 }
 
 std::shared_ptr<Object> BlockStore::Find(const ObjectId& id) const {

@@ -85,7 +85,8 @@ class BlockStore {
   static Files ListFiles(const Tier& tier);
   void RemoveStrayFiles(const Tier& tier, const Files& files) const;
 
-  io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
+  io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
+                           Tier& tier);
   Tier* TierFor(const Object& object, std::optional<uint8_t> wanted);
   io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
   io::Task<bool> EvictDown(Tier& tier);
@@ -104,7 +105,8 @@ class BlockStore {
   io::Task<StatusOr<int>> OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create);
   io::Task<void> CloseIdleFiles();
   io::Task<void> CloseFile(std::shared_ptr<Object> object, uint8_t tier);
-  io::Task<Status> WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
+  io::Task<Status> WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
+                           Tier& tier);
   void Record(const Object& object, uint32_t block);
   std::shared_ptr<Object> Find(const ObjectId& id) const;
   // The next slower tier that is in service; null when there is none.

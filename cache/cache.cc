@@ -28,7 +28,8 @@ Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
       fetches_(loop, options.fetches_max),
       gate_(loop),
       misses_(metrics.AddCounter("sluice_cache_misses_total", "Block reads that had to wait for the source")),
-      miss_bytes_(metrics.AddCounter("sluice_cache_miss_bytes_total", "Bytes of reads that had to wait for the source")),
+      miss_bytes_(
+          metrics.AddCounter("sluice_cache_miss_bytes_total", "Bytes of reads that had to wait for the source")),
       fills_joined_(metrics.AddCounter("sluice_fills_joined_total", "Block reads that joined a fetch under way")),
       uncached_blocks_(metrics.AddCounter("sluice_uncached_blocks_total", "Fetched blocks that no tier took")),
       fill_wait_(metrics.AddHistogram("sluice_fill_wait_seconds", "Time a fetch waited for memory and a connection")),
@@ -53,7 +54,8 @@ std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object, sour
 
 void Cache::RecordHit(const std::shared_ptr<Object>& object, ByteRange read) {
   // A sequential reader counts once per block, at its first byte; others now and then.
-  const bool first_byte = read.offset % object->block_size() == 0 || object->BlockAt(read.offset) != object->BlockAt(read.end() - 1);
+  const bool first_byte =
+      read.offset % object->block_size() == 0 || object->BlockAt(read.offset) != object->BlockAt(read.end() - 1);
   if (!first_byte && read.offset / 4096 % 16 != 0) return;
   const std::unique_lock lock(hits_mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return;  // a lost hit is a slightly worse choice of victim, a wait would cost every reader
@@ -143,8 +145,9 @@ io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, source:
       const std::shared_ptr<Fill> fill = found->second;
       if (fill->state == Fill::State::kFinished && !fill->status.ok()) co_return fill->status;
       if (fill->settled && !object->TierOf(block)) {
-        co_return ResourceExhausted("no tier takes block {} of {}: the tiers are full of pinned data, or out of service",
-                                    block, object->version.path);
+        co_return ResourceExhausted(
+            "no tier takes block {} of {}: the tiers are full of pinned data, or out of service", block,
+            object->version.path);
       }
       co_await fill->changed.Wait();
     }

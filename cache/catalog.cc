@@ -87,8 +87,8 @@ class Catalog::MappedFile {
   // Allocates the space on disk: a store to a page without it would end the process when the disk is full.
   Status Grow(uint64_t bytes) {
     const uint64_t size = (bytes + kGrowBytes - 1) / kGrowBytes * kGrowBytes;
-    const int error = ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_bytes_),
-                                        static_cast<off_t>(size - allocated_bytes_));
+    const int error =
+        ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_bytes_), static_cast<off_t>(size - allocated_bytes_));
     if (error != 0) return ErrnoStatus(error, "grow " + path_);
     allocated_bytes_ = size;
     return absl::OkStatus();
@@ -243,8 +243,8 @@ StatusOr<Node> Catalog::Put(Ino directory, const source::Entry& entry, int64_t n
   if (found != live_.end()) {
     const Ino ino = *found;
     const Node node = ToNode(ino);
-    const bool hidden_by_directory = node.entry.kind == Kind::kDirectory && entry.kind != Kind::kDirectory &&
-                                     node.confirmed_ns == now_ns;
+    const bool hidden_by_directory =
+        node.entry.kind == Kind::kDirectory && entry.kind != Kind::kDirectory && node.confirmed_ns == now_ns;
     const bool same = node.entry.kind == entry.kind &&
                       (entry.kind == Kind::kDirectory ||
                        (node.entry.size_bytes == entry.size_bytes && node.entry.version == entry.version));

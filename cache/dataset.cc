@@ -129,7 +129,8 @@ io::Task<Status> Dataset::ListPages(Ino directory, std::shared_ptr<Listing> list
   do {
     if (gate_.closed()) co_return Cancelled("the volume is going");
     CO_ASSIGN_OR_RETURN(source::Page page, co_await source_->List(path, continuation));
-    for (const source::Entry& entry : page.entries) CO_RETURN_IF_ERROR(catalog_->Put(directory, entry, started_ns).status());
+    for (const source::Entry& entry : page.entries)
+      CO_RETURN_IF_ERROR(catalog_->Put(directory, entry, started_ns).status());
     hidden += page.hidden;
     continuation = std::move(page.next);
     listing->progressed.Notify();
@@ -169,8 +170,8 @@ StatusOr<std::shared_ptr<Object>> Dataset::AcquireObject(Ino ino) const {
   const auto node = catalog_->Get(ino);
   if (!node) return NotFound("inode {} is not of this volume", ino);
   if (node->entry.kind != source::Entry::Kind::kFile) return InvalidArgument("{} is no file", node->entry.name);
-  return cache_.store().Acquire({options_.identity, catalog_->Path(ino), node->entry.version, node->entry.size_bytes,
-                                 options_.block_size_bytes});
+  return cache_.store().Acquire(
+      {options_.identity, catalog_->Path(ino), node->entry.version, node->entry.size_bytes, options_.block_size_bytes});
 }
 
 Status Dataset::Open(Ino ino) {

@@ -46,7 +46,8 @@ struct LookupResult {
 class Dataset {
  public:
   static StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options, std::unique_ptr<source::Source> source,
-                                                 Cache& cache, io::Loop& loop, ReadLimits& node_limits, Counter* throttled_ns);
+                                                 Cache& cache, io::Loop& loop, ReadLimits& node_limits,
+                                                 Counter* throttled_ns);
   ~Dataset();
 
   const DatasetOptions& options() const { return options_; }

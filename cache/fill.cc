@@ -9,7 +9,8 @@ namespace sluice::cache {
 
 void Cache::EnsureFills(const Request& request, uint32_t first_block, uint32_t end_block) {
   Object& object = *request.object;
-  const uint32_t blocks_max = static_cast<uint32_t>(std::max<uint64_t>(options_.fetch_bytes_max / object.block_size(), 1));
+  const uint32_t blocks_max =
+      static_cast<uint32_t>(std::max<uint64_t>(options_.fetch_bytes_max / object.block_size(), 1));
   uint32_t run = 0;  // missing blocks before `block`
   for (uint32_t block = first_block; block <= end_block; ++block) {
     bool missing = block < end_block && !object.TierOf(block);
@@ -54,7 +55,8 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   const io::Gate::Holder holder = gate_.Enter();
   const Object& object = *request.object;
   const uint64_t offset_bytes = uint64_t{fill->first_block} * object.block_size();
-  const uint64_t length_bytes = std::min<uint64_t>(uint64_t{fill->block_count} * object.block_size(), object.size() - offset_bytes);
+  const uint64_t length_bytes =
+      std::min<uint64_t>(uint64_t{fill->block_count} * object.block_size(), object.size() - offset_bytes);
   const Instant start = loop_.clock().Now();
   co_await memory_.Acquire(length_bytes, fill->urgency);
   co_await fetches_.Acquire(1, fill->urgency);
@@ -93,7 +95,8 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
     const size_t start = size_t{i} * object->block_size();
     const size_t length = object->BlockLength(block);
     if (start + length > fill->arrived_bytes) break;  // the fetch broke off; whole blocks before that are good
-    const bool kept = co_await store_->WriteBlock(object, block, fill->buffer.span().subspan(start, length), request.medium);
+    const bool kept =
+        co_await store_->WriteBlock(object, block, fill->buffer.span().subspan(start, length), request.medium);
     if (kept) {
       if (const auto found = object->fills.find(block); found != object->fills.end() && found->second == fill) {
         object->fills.erase(found);

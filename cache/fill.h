@@ -13,7 +13,7 @@ namespace sluice::cache {
 
 struct Fill {
   enum class State {
-    kQueued,     // waits for memory or a connection; a more urgent reader may replace it
+    kQueued,  // waits for memory or a connection; a more urgent reader may replace it
     kRunning,
     kFinished,   // status tells how
     kAbandoned,  // replaced before it began: look again
@@ -30,7 +30,7 @@ struct Fill {
   size_t arrived_bytes = 0;
   Status status;
   bool settled = false;  // its blocks are in a tier, or no tier took them
-  io::Event changed;  // more has arrived, or the state changed
+  io::Event changed;     // more has arrived, or the state changed
 };
 
 }  // namespace sluice::cache

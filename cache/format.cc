@@ -28,7 +28,8 @@ class Reader {
   T Integer() {
     T value = 0;
     if (!Has(sizeof(T))) return value;
-    for (size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(static_cast<T>(static_cast<uint8_t>(bytes_[i])) << (8 * i));
+    for (size_t i = 0; i < sizeof(T); ++i)
+      value |= static_cast<T>(static_cast<T>(static_cast<uint8_t>(bytes_[i])) << (8 * i));
     bytes_.remove_prefix(sizeof(T));
     return value;
   }
@@ -79,7 +80,8 @@ StatusOr<ParsedKey> ParseRecordKey(std::string_view key) {
   constexpr size_t kIdEnd = 1 + sizeof(ObjectId::bytes);
   const bool object = key.size() == kIdEnd + 1 && key[kIdEnd] == kObjectKind;
   const bool blocks = key.size() == kIdEnd + 5 && key[kIdEnd] == kBlocksKind;
-  if (key.empty() || key[0] != kObjectRecords || (!object && !blocks)) return DataLoss("an index key is of no known form");
+  if (key.empty() || key[0] != kObjectRecords || (!object && !blocks))
+    return DataLoss("an index key is of no known form");
   ParsedKey parsed;
   parsed.is_object = object;
   std::copy_n(key.begin() + 1, parsed.id.bytes.size(), reinterpret_cast<char*>(parsed.id.bytes.data()));

@@ -10,7 +10,8 @@ namespace sluice::cache {
 Object::Object(ObjectVersion v, ObjectId i)
     : id(i),
       version(std::move(v)),
-      block_count_(static_cast<uint32_t>((version.size_bytes + version.block_size_bytes - 1) / version.block_size_bytes)),
+      block_count_(
+          static_cast<uint32_t>((version.size_bytes + version.block_size_bytes - 1) / version.block_size_bytes)),
       blocks_(std::make_unique<Block[]>(block_count_)) {
   for (auto& fd : fds_) fd = -1;
 }

@@ -94,8 +94,8 @@ class Object {
   io::Task<void> Quiesce(io::Loop& loop);
 
   absl::flat_hash_map<uint32_t, std::shared_ptr<Fill>> fills;  // by block
-  absl::flat_hash_set<uint32_t> freeing;                      // blocks whose space is being given back
-  uint32_t generation = 0;                                    // counts blocks that were cleared
+  absl::flat_hash_set<uint32_t> freeing;                       // blocks whose space is being given back
+  uint32_t generation = 0;                                     // counts blocks that were cleared
   ReadAhead read_ahead;
   bool pinned = false;  // by an administrator: never evicted
   // In BlockStore's list of objects with open files.

@@ -29,15 +29,15 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
   const std::string_view medium = kMediumNames[static_cast<size_t>(options.medium)];
   const UniqueFd root(::open(options.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) {
-    return ErrnoStatus(errno, fmt::format("the {} tier's path {} (create the directory, or correct 'path')",
-                                          medium, options.path));
+    return ErrnoStatus(
+        errno, fmt::format("the {} tier's path {} (create the directory, or correct 'path')", medium, options.path));
   }
   struct statvfs fs{};
   if (::fstatvfs(root.get(), &fs) != 0) return ErrnoStatus(errno, options.path);
   const uint64_t fs_bytes = uint64_t{fs.f_blocks} * fs.f_frsize;
   if (options.quota_bytes > fs_bytes) {
-    return InvalidArgument("the {} tier's quota of {} is larger than its file system {} ({}); lower 'quota'",
-                           medium, FormatBytes(options.quota_bytes), options.path, FormatBytes(fs_bytes));
+    return InvalidArgument("the {} tier's quota of {} is larger than its file system {} ({}); lower 'quota'", medium,
+                           FormatBytes(options.quota_bytes), options.path, FormatBytes(fs_bytes));
   }
   RETURN_IF_ERROR(MakeDirectory(root.get(), "objects", options.path));
   UniqueFd directory(::openat(root.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -49,13 +49,13 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
 
 Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics)
     : hits(metrics.AddCounter("sluice_cache_hits_total", "Block reads answered from a tier", LabelsOf(options))),
-      hit_bytes(metrics.AddCounter("sluice_cache_hit_bytes_total", "Bytes of reads answered from a tier",
-                                   LabelsOf(options))),
+      hit_bytes(
+          metrics.AddCounter("sluice_cache_hit_bytes_total", "Bytes of reads answered from a tier", LabelsOf(options))),
       evictions(metrics.AddCounter("sluice_cache_evictions_total", "Blocks evicted from a tier", LabelsOf(options))),
       moves_in(metrics.AddCounter("sluice_cache_moves_total", "Blocks moved into a tier from another one",
                                   LabelsOf(options))),
-      written_bytes(metrics.AddCounter("sluice_tier_written_bytes_total", "Bytes written to a tier",
-                                       LabelsOf(options))),
+      written_bytes(
+          metrics.AddCounter("sluice_tier_written_bytes_total", "Bytes written to a tier", LabelsOf(options))),
       bad_blocks(metrics.AddCounter("sluice_tier_bad_blocks_total",
                                     "Blocks dropped from a tier because their bytes could not be proven",
                                     LabelsOf(options))),
@@ -64,9 +64,10 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
       policy_(std::move(policy)),
       quota_bytes_(options_.quota_bytes),
       used_gauge_(metrics.AddGauge("sluice_tier_used_bytes", "Bytes that a tier's blocks take", LabelsOf(options_))),
-      in_service_gauge_(metrics.AddGauge("sluice_tier_in_service", "1 while a tier is used, 0 after it failed",
-                                         LabelsOf(options_))),
-      quota_gauge_(metrics.AddGauge("sluice_tier_quota_bytes", "Quota of a tier; less than configured when its disk is full",
+      in_service_gauge_(
+          metrics.AddGauge("sluice_tier_in_service", "1 while a tier is used, 0 after it failed", LabelsOf(options_))),
+      quota_gauge_(metrics.AddGauge("sluice_tier_quota_bytes",
+                                    "Quota of a tier; less than configured when its disk is full",
                                     LabelsOf(options_))) {
   in_service_gauge_.Set(1);
   quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
@@ -85,12 +86,15 @@ void Tier::Charge(int64_t bytes) {
 void Tier::ReportFailure(const Status& status) {
   // NOT_FOUND and OUT_OF_RANGE are one file's trouble, INTERNAL this process'; the rest (EIO, EROFS) is the medium's.
   const StatusCode code = status.code();
-  if (!in_service() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange || code == StatusCode::kInternal) return;
+  if (!in_service() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange ||
+      code == StatusCode::kInternal)
+    return;
   if (code == StatusCode::kResourceExhausted) {
     quota_bytes_ = std::min(quota_bytes_, used_bytes_ / 10 * 9);
     quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
-    spdlog::error("the {} tier {} has no space although its quota has: it makes do with {} until sluiced starts again ({})",
-                  name(), options_.path, FormatBytes(quota_bytes_), Message(status));
+    spdlog::error(
+        "the {} tier {} has no space although its quota has: it makes do with {} until sluiced starts again ({})",
+        name(), options_.path, FormatBytes(quota_bytes_), Message(status));
     return;
   }
   failure_ = status;

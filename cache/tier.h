@@ -1,9 +1,9 @@
 // One tier: a directory of cache files on one medium, with a quota and an eviction policy.
 //
 // An object's blocks in this tier live in one sparse file, DIRECTORY/objects/XX/HEX, at the offsets they have in the
-// object. A tier that fails (I/O error, read-only) is taken out of service: nothing is read from it or written to it until
-// the daemon starts again, and reads go on from other tiers and the source. One whose file system is full although its
-// quota is not makes do with nine tenths of what it has.
+// object. A tier that fails (I/O error, read-only) is taken out of service: nothing is read from it or written to it
+// until the daemon starts again, and reads go on from other tiers and the source. One whose file system is full
+// although its quota is not makes do with nine tenths of what it has.
 //
 // Threads:   loop-confined, after Open.
 // Owns:      its directory descriptor and its policy.

@@ -38,9 +38,7 @@ class FrequencySketch {
   static constexpr size_t kRows = 4;
   static constexpr uint8_t kCountMax = 15;
 
-  size_t Slot(const BlockKey& key, size_t row) const {
-    return row * width_ + absl::HashOf(key, row) % width_;
-  }
+  size_t Slot(const BlockKey& key, size_t row) const { return row * width_ + absl::HashOf(key, row) % width_; }
 
   const size_t width_;
   std::vector<uint8_t> counts_;

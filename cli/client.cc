@@ -15,8 +15,10 @@ std::unique_ptr<admin::v1::Admin::Stub> Connect(const Globals& globals) {
 int Report(const Globals& globals, const grpc::Status& status) {
   if (status.ok()) return kOk;
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    fmt::print(stderr, "sluice: no daemon answers on {} ({}); is sluice-csi running, may you open the socket, and is "
-                       "--socket right?\n", globals.socket, status.error_message());
+    fmt::print(stderr,
+               "sluice: no daemon answers on {} ({}); is sluice-csi running, may you open the socket, and is "
+               "--socket right?\n",
+               globals.socket, status.error_message());
     return kUnreachable;
   }
   fmt::print(stderr, "sluice: {}\n", status.error_message());
@@ -46,7 +48,8 @@ void Table::Print() const {
   }
   for (const auto& row : rows_) {
     std::string line;
-    for (size_t i = 0; i < row.size(); ++i) line += i + 1 < row.size() ? fmt::format("{:<{}}  ", row[i], widths[i]) : row[i];
+    for (size_t i = 0; i < row.size(); ++i)
+      line += i + 1 < row.size() ? fmt::format("{:<{}}  ", row[i], widths[i]) : row[i];
     fmt::print("{}\n", line);
   }
 }

@@ -33,7 +33,8 @@ int CancelJob(const Globals& globals, const std::string& id);
 int Throttle(const Globals& globals, const std::string& dataset, const std::string& read, uint64_t requests);
 
 enum class FilesAction { kEvict, kPin, kUnpin, kVerify };
-int Files(const Globals& globals, FilesAction action, const std::string& dataset, const std::vector<std::string>& patterns);
+int Files(const Globals& globals, FilesAction action, const std::string& dataset,
+          const std::vector<std::string>& patterns);
 
 struct MountFlags {
   std::string csi_socket;

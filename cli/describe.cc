@@ -51,14 +51,17 @@ void CompletionCases(const CLI::App& app, const std::string& path, std::string& 
 }  // namespace
 
 std::string ManPage(const CLI::App& app, const std::string& version) {
-  std::string out = fmt::format(".TH SLUICE 1 \"\" \"sluice {}\" \"Sluice\"\n.SH NAME\nsluice \\- administers the node cache\n", version);
+  std::string out = fmt::format(
+      ".TH SLUICE 1 \"\" \"sluice {}\" \"Sluice\"\n.SH NAME\nsluice \\- administers the node cache\n", version);
   out += ".SH SYNOPSIS\n.B sluice\n[OPTIONS] COMMAND [ARGUMENTS]\n";
   out += fmt::format(".SH DESCRIPTION\n{}\n.SH OPTIONS\n", Troff(app.get_description()));
   DescribeOptions(app, out);
   out += ".SH COMMANDS\n";
   DescribeCommands(app, "", out);
-  out += ".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nthe daemon refused, or the work failed\n.TP\n2\nthe command line is wrong\n"
-         ".TP\n3\nno daemon answers on the socket\n.TP\n4\nno such dataset, job or file\n";
+  out +=
+      ".SH EXIT STATUS\n.TP\n0\ndone\n.TP\n1\nthe daemon refused, or the work failed\n.TP\n2\nthe command line is "
+      "wrong\n"
+      ".TP\n3\nno daemon answers on the socket\n.TP\n4\nno such dataset, job or file\n";
   return out;
 }
 
@@ -81,7 +84,8 @@ _sluice() {{
   COMPREPLY=($(compgen -W "$words" -- "${{COMP_WORDS[COMP_CWORD]}}"))
 }}
 complete -F _sluice sluice
-)", cases);
+)",
+                     cases);
 }
 
 }  // namespace sluice::cli

@@ -23,19 +23,22 @@ std::string StateOf(const Job& job) {
 std::string TimeLeft(double seconds) {
   if (seconds < 0) return "?";
   const auto whole = static_cast<uint64_t>(seconds + 0.5);
-  return whole >= 3600 ? fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60) : fmt::format("{}:{:02}", whole / 60, whole % 60);
+  return whole >= 3600 ? fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60)
+                       : fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
 // "[#########-----]  64 %  1.2 GiB of 1.9 GiB  812/1203 files  640 MiB/s  0:01 left"
 void PrintProgress(const Job& job, bool in_place) {
   constexpr size_t kWidth = 24;
-  const double share = job.bytes_total() == 0 ? (job.listed() ? 1.0 : 0.0)
-                                              : static_cast<double>(job.bytes_done()) / static_cast<double>(job.bytes_total());
+  const double share = job.bytes_total() == 0
+                           ? (job.listed() ? 1.0 : 0.0)
+                           : static_cast<double>(job.bytes_done()) / static_cast<double>(job.bytes_total());
   const auto filled = static_cast<size_t>(std::clamp(share, 0.0, 1.0) * kWidth);
   fmt::print("{}[{}{}] {:3.0f} %  {} of {}{}  {}/{} files  {}/s  {} left{}", in_place ? "\r\033[K" : "",
              std::string(filled, '#'), std::string(kWidth - filled, '-'), share * 100, FormatBytes(job.bytes_done()),
              job.listed() ? "" : "at least ", FormatBytes(job.bytes_total()), job.files_done(), job.files_total(),
-             FormatBytes(static_cast<uint64_t>(job.bytes_per_second())), TimeLeft(job.seconds_left()), in_place ? "" : "\n");
+             FormatBytes(static_cast<uint64_t>(job.bytes_per_second())), TimeLeft(job.seconds_left()),
+             in_place ? "" : "\n");
   std::fflush(stdout);
 }
 
@@ -53,13 +56,15 @@ grpc::Status ReadPatterns(const PrewarmFlags& flags, admin::v1::StartPrewarmRequ
   std::ifstream file;
   if (flags.from_file != "-") {
     file.open(flags.from_file);
-    if (!file) return {grpc::StatusCode::INVALID_ARGUMENT, fmt::format("--from {}: the file cannot be read", flags.from_file)};
+    if (!file)
+      return {grpc::StatusCode::INVALID_ARGUMENT, fmt::format("--from {}: the file cannot be read", flags.from_file)};
   }
   std::istream& lines = flags.from_file == "-" ? std::cin : file;
   for (std::string line; std::getline(lines, line);) {
     if (!line.empty()) request->add_patterns(line);
   }
-  if (request->patterns().empty()) return {grpc::StatusCode::INVALID_ARGUMENT, fmt::format("--from {}: the list is empty", flags.from_file)};
+  if (request->patterns().empty())
+    return {grpc::StatusCode::INVALID_ARGUMENT, fmt::format("--from {}: the list is empty", flags.from_file)};
   return grpc::Status::OK;
 }
 
@@ -99,7 +104,8 @@ int Prewarm(const Globals& globals, const PrewarmFlags& flags) {
   request.set_concurrency(flags.concurrency);
   if (!flags.limit.empty()) {
     const auto rate = ParseRate(flags.limit);
-    if (!rate.ok()) return Report(globals, {grpc::StatusCode::INVALID_ARGUMENT, "--limit: " + std::string(Message(rate.status()))});
+    if (!rate.ok())
+      return Report(globals, {grpc::StatusCode::INVALID_ARGUMENT, "--limit: " + std::string(Message(rate.status()))});
     request.set_limit_bytes_per_second(*rate);
   }
   grpc::ClientContext context;
@@ -126,7 +132,8 @@ int ShowJobs(const Globals& globals) {
   }
   Table table({"JOB", "DATASET", "STATE", "FILES", "BYTES", "RATE", "LEFT", "MESSAGE"});
   for (const Job& job : reply.jobs()) {
-    table.Add({job.id(), job.request().dataset(), StateOf(job), fmt::format("{}/{}", job.files_done(), job.files_total()),
+    table.Add({job.id(), job.request().dataset(), StateOf(job),
+               fmt::format("{}/{}", job.files_done(), job.files_total()),
                fmt::format("{}/{}", FormatBytes(job.bytes_done()), FormatBytes(job.bytes_total())),
                FormatBytes(static_cast<uint64_t>(job.bytes_per_second())) + "/s",
                job.state() == Job::RUNNING ? TimeLeft(job.seconds_left()) : "-", job.message()});
@@ -150,7 +157,8 @@ int Throttle(const Globals& globals, const std::string& dataset, const std::stri
   admin::v1::SetThrottleRequest request;
   request.set_dataset(dataset);
   const auto rate = ParseRate(read);
-  if (!rate.ok()) return Report(globals, {grpc::StatusCode::INVALID_ARGUMENT, "--read: " + std::string(Message(rate.status()))});
+  if (!rate.ok())
+    return Report(globals, {grpc::StatusCode::INVALID_ARGUMENT, "--read: " + std::string(Message(rate.status()))});
   request.mutable_throttle()->set_read_bytes_per_second(*rate);
   request.mutable_throttle()->set_requests_per_second(requests);
   grpc::ClientContext context;
@@ -166,7 +174,8 @@ int Throttle(const Globals& globals, const std::string& dataset, const std::stri
   return kOk;
 }
 
-int Files(const Globals& globals, FilesAction action, const std::string& dataset, const std::vector<std::string>& patterns) {
+int Files(const Globals& globals, FilesAction action, const std::string& dataset,
+          const std::vector<std::string>& patterns) {
   const auto stub = Connect(globals);
   grpc::ClientContext context;
   admin::v1::FilesRequest request;
@@ -198,7 +207,8 @@ int Files(const Globals& globals, FilesAction action, const std::string& dataset
     PrintJson(reply);
   } else {
     fmt::print("{} {} files, {}\n", done, reply.files(), FormatBytes(reply.bytes()));
-    if (action == FilesAction::kVerify) fmt::print("{} bad blocks{}\n", reply.bad_blocks(), reply.bad_blocks() > 0 ? " were dropped" : "");
+    if (action == FilesAction::kVerify)
+      fmt::print("{} bad blocks{}\n", reply.bad_blocks(), reply.bad_blocks() > 0 ? " were dropped" : "");
   }
   return reply.bad_blocks() > 0 ? kFailed : kOk;
 }

@@ -25,7 +25,8 @@ struct Flags {
   bool watch = false;
 };
 
-CLI::App* Command(CLI::App& parent, Action& action, const std::string& name, const std::string& description, Action run) {
+CLI::App* Command(CLI::App& parent, Action& action, const std::string& name, const std::string& description,
+                  Action run) {
   CLI::App* command = parent.add_subcommand(name, description);
   command->callback([&action, run = std::move(run)] { action = run; });
   return command;
@@ -33,20 +34,26 @@ CLI::App* Command(CLI::App& parent, Action& action, const std::string& name, con
 
 void AddShowCommands(CLI::App& app, Flags& flags, Action& action) {
   Command(app, action, "mounts", "The volumes that are mounted", [&] { return ShowMounts(flags.globals); });
-  Command(app, action, "status", "Version, tiers and whether they are in service", [&] { return ShowStatus(flags.globals); });
-  CLI::App* stats = Command(app, action, "stats", "Hits, misses and bytes", [&] { return ShowStats(flags.globals, flags.watch); });
+  Command(app, action, "status", "Version, tiers and whether they are in service",
+          [&] { return ShowStatus(flags.globals); });
+  CLI::App* stats =
+      Command(app, action, "stats", "Hits, misses and bytes", [&] { return ShowStats(flags.globals, flags.watch); });
   stats->add_flag("--watch", flags.watch, "Again every second, as rates");
   Command(app, action, "metrics", "All metrics in Prometheus' text format", [&] { return ShowMetrics(flags.globals); });
   CLI::App* config = app.add_subcommand("config", "The configuration");
   config->require_subcommand(1);
-  Command(*config, action, "show", "The configuration in force, defaults filled in", [&] { return ShowConfig(flags.globals); });
+  Command(*config, action, "show", "The configuration in force, defaults filled in",
+          [&] { return ShowConfig(flags.globals); });
 }
 
 void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
-  CLI::App* prewarm = Command(app, action, "prewarm", "Fill the cache before anybody reads", [&] { return Prewarm(flags.globals, flags.prewarm); });
+  CLI::App* prewarm = Command(app, action, "prewarm", "Fill the cache before anybody reads",
+                              [&] { return Prewarm(flags.globals, flags.prewarm); });
   prewarm->add_option("dataset", flags.prewarm.dataset, "Volume id, or the source of exactly one volume")->required();
-  prewarm->add_option("paths", flags.prewarm.patterns, "Files, directories or globs ('**' crosses directories); none: everything");
-  prewarm->add_option("--from", flags.prewarm.from_file, "Read paths from this file, one a line; '-' is standard input");
+  prewarm->add_option("paths", flags.prewarm.patterns,
+                      "Files, directories or globs ('**' crosses directories); none: everything");
+  prewarm->add_option("--from", flags.prewarm.from_file,
+                      "Read paths from this file, one a line; '-' is standard input");
   prewarm->add_option("--tier", flags.prewarm.tier, "dram, ssd or hdd; default: where the cache would put it");
   prewarm->add_option("--limit", flags.prewarm.limit, "Bytes per second at most, such as 200MiB/s");
   prewarm->add_option("--concurrency", flags.prewarm.concurrency, "Files at a time; default 8");
@@ -54,10 +61,14 @@ void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
   Command(app, action, "jobs", "All prewarm jobs", [&] { return ShowJobs(flags.globals); });
   CLI::App* job = app.add_subcommand("job", "One prewarm job");
   job->require_subcommand(1);
-  Command(*job, action, "cancel", "End a job; what it has cached stays", [&] { return CancelJob(flags.globals, flags.job); })
-      ->add_option("id", flags.job, "The job, such as j1")->required();
-  Command(*job, action, "watch", "Show a job's progress until it has ended", [&] { return WatchJob(flags.globals, flags.job); })
-      ->add_option("id", flags.job, "The job, such as j1")->required();
+  Command(*job, action, "cancel", "End a job; what it has cached stays",
+          [&] { return CancelJob(flags.globals, flags.job); })
+      ->add_option("id", flags.job, "The job, such as j1")
+      ->required();
+  Command(*job, action, "watch", "Show a job's progress until it has ended",
+          [&] { return WatchJob(flags.globals, flags.job); })
+      ->add_option("id", flags.job, "The job, such as j1")
+      ->required();
 }
 
 void AddFileCommands(CLI::App& app, Flags& flags, Action& action) {
@@ -82,13 +93,19 @@ void AddFileCommands(CLI::App& app, Flags& flags, Action& action) {
 
 void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
   flags.mount.csi_socket = "/var/lib/sluice/csi.sock";
-  CLI::App* mount = Command(app, action, "mount", "Mount a source on a machine without Kubernetes", [&] { return Mount(flags.globals, flags.mount); });
-  mount->add_option("source", flags.mount.source, "s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY")->required();
+  CLI::App* mount = Command(app, action, "mount", "Mount a source on a machine without Kubernetes",
+                            [&] { return Mount(flags.globals, flags.mount); });
+  mount->add_option("source", flags.mount.source, "s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY")
+      ->required();
   mount->add_option("directory", flags.mount.directory, "Where to show it")->required();
-  mount->add_option("-o", flags.mount.parameters, "Volume parameter KEY=VALUE (docs/volume-parameters.md); may be repeated")
+  mount
+      ->add_option("-o", flags.mount.parameters,
+                   "Volume parameter KEY=VALUE (docs/volume-parameters.md); may be repeated")
       ->allow_extra_args(false);
-  mount->add_option("--secret-file", flags.mount.secret_file, "YAML file with accessKeyId and secretAccessKey, mode 0600");
-  CLI::App* unmount = Command(app, action, "unmount", "End a mount made by 'sluice mount'", [&] { return Unmount(flags.globals, flags.mount); });
+  mount->add_option("--secret-file", flags.mount.secret_file,
+                    "YAML file with accessKeyId and secretAccessKey, mode 0600");
+  CLI::App* unmount = Command(app, action, "unmount", "End a mount made by 'sluice mount'",
+                              [&] { return Unmount(flags.globals, flags.mount); });
   unmount->add_option("directory", flags.mount.directory, "Where it is shown")->required();
   for (CLI::App* command : {mount, unmount}) {
     command->add_option("--name", flags.mount.name, "The dataset's name; default: made from the directory");
@@ -102,7 +119,9 @@ int Run(int argc, char** argv) {
   Action action;
   app.set_version_flag("--version", SLUICE_VERSION);
   app.add_option("--socket", flags.globals.socket, "The pool's admin socket")->capture_default_str();
-  app.add_option("--output", flags.globals.output, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  app.add_option("--output", flags.globals.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   app.require_subcommand(1);
   app.fallthrough();
   AddShowCommands(app, flags, action);
@@ -124,7 +143,8 @@ int Run(int argc, char** argv) {
     std::vector<std::string_view> names;
     const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
     for (const CLI::App* command : commands) names.push_back(command->get_name());
-    std::cerr << "sluice: no command '" << app.remaining().front() << "'" << DidYouMean(app.remaining().front(), names) << "\n";
+    std::cerr << "sluice: no command '" << app.remaining().front() << "'" << DidYouMean(app.remaining().front(), names)
+              << "\n";
     return kUsage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kOk : kUsage;

@@ -31,12 +31,13 @@ std::string StagingPath(const MountFlags& flags) {
 
 grpc::Status ReadSecrets(const std::string& file, google::protobuf::Map<std::string, std::string>* secrets) {
   if (file.empty()) return grpc::Status::OK;
-  struct stat st {};
+  struct stat st{};
   if (::stat(file.c_str(), &st) != 0) return Invalid(fmt::format("--secret-file {}: the file cannot be read", file));
   if ((st.st_mode & 077) != 0) return Invalid(fmt::format("--secret-file {}: others may read it; chmod 600 it", file));
   const auto yaml = LoadYaml(file);
   if (!yaml.ok()) return Invalid(std::string(Message(yaml.status())));
-  if (!yaml->IsMap()) return Invalid(fmt::format("--secret-file {}: write accessKeyId: … and secretAccessKey: …", file));
+  if (!yaml->IsMap())
+    return Invalid(fmt::format("--secret-file {}: write accessKeyId: … and secretAccessKey: …", file));
   for (const auto& entry : *yaml) (*secrets)[entry.first.Scalar()] = entry.second.Scalar();
   return grpc::Status::OK;
 }

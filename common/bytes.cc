@@ -40,7 +40,8 @@ StatusOr<uint64_t> ParseRate(std::string_view text) {
   std::string_view size = text;
   if (size.ends_with("/s")) size.remove_suffix(2);
   auto bytes = ParseBytes(size);
-  if (!bytes.ok()) return InvalidArgument("'{}' is not a rate; write bytes per second such as 200MiB/s, or 'none'", text);
+  if (!bytes.ok())
+    return InvalidArgument("'{}' is not a rate; write bytes per second such as 200MiB/s, or 'none'", text);
   return bytes;
 }
 

@@ -11,9 +11,7 @@ constexpr uint64_t kFirstBoundNs = 4'096;
 
 }  // namespace
 
-double Histogram::UpperBoundSeconds(size_t bucket) {
-  return static_cast<double>(kFirstBoundNs << (2 * bucket)) * 1e-9;
-}
+double Histogram::UpperBoundSeconds(size_t bucket) { return static_cast<double>(kFirstBoundNs << (2 * bucket)) * 1e-9; }
 
 void Histogram::Observe(Duration latency) {
   const uint64_t ns = latency.count() < 0 ? 0 : static_cast<uint64_t>(latency.count());
@@ -37,12 +35,12 @@ void Registry::Register(const std::string& name, const std::string& help, promet
   family.members.emplace_back(labels, std::move(read));
 }
 
-Counter& Registry::AddCounter(const std::string& name, const std::string& help, const Labels& labels) {
+Counter& Registry::AddCounter(const std::string& name, const std::string& help, const Labels& labels, double scale) {
   const std::lock_guard lock(mutex_);
   Counter& counter = counters_.emplace_back();
-  Register(name, help, prometheus::MetricType::Counter, labels, [&counter] {
+  Register(name, help, prometheus::MetricType::Counter, labels, [&counter, scale] {
     prometheus::ClientMetric metric;
-    metric.counter.value = static_cast<double>(counter.value());
+    metric.counter.value = static_cast<double>(counter.value()) * scale;
     return metric;
   });
   return counter;
@@ -68,8 +66,8 @@ Histogram& Registry::AddHistogram(const std::string& name, const std::string& he
     const auto counts = histogram.counts();
     for (size_t i = 0; i < counts.size(); ++i) {
       total += counts[i];
-      const double bound = i < Histogram::kBuckets ? Histogram::UpperBoundSeconds(i)
-                                                   : std::numeric_limits<double>::infinity();
+      const double bound =
+          i < Histogram::kBuckets ? Histogram::UpperBoundSeconds(i) : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({total, bound});
     }
     metric.histogram.sample_count = total;

@@ -63,7 +63,8 @@ using Labels = std::map<std::string, std::string>;
 
 class Registry : public prometheus::Collectable {
  public:
-  Counter& AddCounter(const std::string& name, const std::string& help, const Labels& labels = {});
+  // `scale`: what one count is in the unit of the name (1e-9 for a counter of nanoseconds shown in seconds).
+  Counter& AddCounter(const std::string& name, const std::string& help, const Labels& labels = {}, double scale = 1);
   Gauge& AddGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& AddHistogram(const std::string& name, const std::string& help, const Labels& labels = {});
 

@@ -21,7 +21,7 @@ uint64_t MemoryBytes() {
 }
 
 uint64_t FileSystemBytes(const std::string& path) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   return ::statvfs(path.c_str(), &fs) == 0 ? uint64_t{fs.f_blocks} * fs.f_frsize : 0;
 }
 
@@ -34,7 +34,8 @@ Status ReadTier(YamlMapping& yaml, TierConfig* tier) {
   RETURN_IF_ERROR(yaml.Finish());
   if (tier->medium.empty()) return yaml.ErrorAt("medium", "is missing; one of dram, ssd, hdd is needed");
   if (tier->quota_bytes < kQuotaMin) {
-    return yaml.ErrorAt("quota", fmt::format("a tier needs a quota of at least {}, such as 100GiB", FormatBytes(kQuotaMin)));
+    return yaml.ErrorAt("quota",
+                        fmt::format("a tier needs a quota of at least {}, such as 100GiB", FormatBytes(kQuotaMin)));
   }
   if (tier->low_watermark >= tier->high_watermark) {
     return yaml.ErrorAt("lowWatermark", "must be lower than highWatermark");
@@ -50,7 +51,8 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
     TierConfig tier;
     RETURN_IF_ERROR(ReadTier(item, &tier));
     for (const TierConfig& other : pool->tiers) {
-      if (other.medium == tier.medium) return item.ErrorAt("medium", fmt::format("a second {} tier; one of each is possible", tier.medium));
+      if (other.medium == tier.medium)
+        return item.ErrorAt("medium", fmt::format("a second {} tier; one of each is possible", tier.medium));
     }
     pool->tiers.push_back(std::move(tier));
     return absl::OkStatus();
@@ -83,7 +85,8 @@ void FillDefaults(PoolConfig* pool, const std::string& state_directory) {
   const std::string directory = PoolDirectory(state_directory, pool->name);
   if (pool->tiers.empty()) {
     pool->tiers.push_back({.medium = "dram", .path = "", .quota_bytes = std::max(MemoryBytes() / 8, kQuotaMin)});
-    pool->tiers.push_back({.medium = "ssd", .path = "", .quota_bytes = std::max(FileSystemBytes(state_directory) / 2, kQuotaMin)});
+    pool->tiers.push_back(
+        {.medium = "ssd", .path = "", .quota_bytes = std::max(FileSystemBytes(state_directory) / 2, kQuotaMin)});
   }
   for (TierConfig& tier : pool->tiers) {
     if (tier.path.empty()) tier.path = fmt::format("{}/{}", directory, tier.medium);
@@ -118,7 +121,9 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
 
 std::string ToYaml(const PoolConfig& config) {
   YAML::Emitter out;
-  const auto bytes = [](uint64_t count) { return count % kMiB == 0 ? fmt::format("{}MiB", count / kMiB) : fmt::format("{}", count); };
+  const auto bytes = [](uint64_t count) {
+    return count % kMiB == 0 ? fmt::format("{}MiB", count / kMiB) : fmt::format("{}", count);
+  };
   out << YAML::BeginMap << YAML::Key << "pools" << YAML::Value << YAML::BeginMap << YAML::Key << config.name;
   out << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "uid" << YAML::Value << config.uid << YAML::Key << "gid" << YAML::Value << config.gid;

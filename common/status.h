@@ -29,9 +29,9 @@ std::string_view Message(const Status& status);
 // `status` with "CONTEXT: " in front of its message; OK stays OK.
 Status Annotate(const Status& status, std::string_view context);
 
-#define SLUICE_DEFINE_ERROR(Name, Code)                                  \
-  template <typename... Args>                                            \
-  Status Name(fmt::format_string<Args...> format, Args&&... args) {      \
+#define SLUICE_DEFINE_ERROR(Name, Code)                                        \
+  template <typename... Args>                                                  \
+  Status Name(fmt::format_string<Args...> format, Args&&... args) {            \
     return MakeStatus(Code, fmt::format(format, std::forward<Args>(args)...)); \
   }
 SLUICE_DEFINE_ERROR(InvalidArgument, StatusCode::kInvalidArgument)
@@ -64,19 +64,18 @@ int ToErrno(const Status& status);
 #define SLUICE_CONCAT_INNER(a, b) a##b
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                    \
-  do {                                                 \
+#define RETURN_IF_ERROR(expression)                                           \
+  do {                                                                        \
     if (::absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
-#define CO_RETURN_IF_ERROR(expression)                 \
-  do {                                                 \
+#define CO_RETURN_IF_ERROR(expression)                                           \
+  do {                                                                           \
     if (::absl::Status status_ = (expression); !status_.ok()) co_return status_; \
   } while (false)
 #define SLUICE_ASSIGN(ret, result, target, expression) \
   auto result = (expression);                          \
   if (!result.ok()) ret std::move(result).status();    \
   target = std::move(result).value()
-#define ASSIGN_OR_RETURN(target, expression) \
-  SLUICE_ASSIGN(return, SLUICE_CONCAT(result_, __LINE__), target, expression)
+#define ASSIGN_OR_RETURN(target, expression) SLUICE_ASSIGN(return, SLUICE_CONCAT(result_, __LINE__), target, expression)
 #define CO_ASSIGN_OR_RETURN(target, expression) \
   SLUICE_ASSIGN(co_return, SLUICE_CONCAT(result_, __LINE__), target, expression)

@@ -18,7 +18,8 @@ inline grpc::Status ToGrpc(const Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(Message(status))};
 }
 
-// Runs `body` (returns Status) as the call `name` for `subject` (a volume or nothing; never a secret), logs how it went.
+// Runs `body` (returns Status) as the call `name` for `subject` (a volume or nothing; never a secret), logs how it
+// went.
 template <typename Body>
 grpc::Status Call(const char* name, const std::string& subject, Body body) {
   const Instant start = Clock::System().Now();

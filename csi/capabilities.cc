@@ -21,8 +21,8 @@ Status CheckCapabilities(const google::protobuf::RepeatedPtrField<::csi::v1::Vol
 
 StatusOr<Mounter::BindOptions> ParseMountFlags(const ::csi::v1::VolumeCapability& capability) {
   // Those of the second row are so anyway.
-  constexpr std::string_view kKnown[] = {"noexec", "noatime", "exec",
-                                         "ro", "nosuid", "nodev", "relatime", "nodiratime", "noasync", "async"};
+  constexpr std::string_view kKnown[] = {"noexec", "noatime",  "exec",       "ro",      "nosuid",
+                                         "nodev",  "relatime", "nodiratime", "noasync", "async"};
   Mounter::BindOptions options;
   for (const std::string& flag : capability.mount().mount_flags()) {
     if (flag == "noexec") {

@@ -22,7 +22,8 @@ void FillVolume(const VolumeRecord& record, v1::Volume* volume) {
 Status ControllerService::Create(const v1::CreateVolumeRequest& request, v1::CreateVolumeResponse* reply) {
   if (request.name().empty()) return InvalidArgument("CreateVolume: 'name' is missing");
   RETURN_IF_ERROR(CheckCapabilities(request.volume_capabilities()));
-  if (request.has_volume_content_source()) return InvalidArgument("volumes cannot be made from snapshots or other volumes");
+  if (request.has_volume_content_source())
+    return InvalidArgument("volumes cannot be made from snapshots or other volumes");
   VolumeRecord record;
   record.id = request.name();
   record.parameters = ToMap(request.parameters());
@@ -107,12 +108,14 @@ grpc::Status ControllerService::ListVolumes(grpc::ServerContext*, const v1::List
 }
 
 // What the cache of this node holds; a volume itself takes none of it.
-grpc::Status ControllerService::GetCapacity(grpc::ServerContext*, const v1::GetCapacityRequest*, v1::GetCapacityResponse* reply) {
+grpc::Status ControllerService::GetCapacity(grpc::ServerContext*, const v1::GetCapacityRequest*,
+                                            v1::GetCapacityResponse* reply) {
   reply->set_available_capacity(static_cast<int64_t>(pools_.capacity_bytes()));
   return grpc::Status::OK;
 }
 
-grpc::Status ControllerService::ControllerGetCapabilities(grpc::ServerContext*, const v1::ControllerGetCapabilitiesRequest*,
+grpc::Status ControllerService::ControllerGetCapabilities(grpc::ServerContext*,
+                                                          const v1::ControllerGetCapabilitiesRequest*,
                                                           v1::ControllerGetCapabilitiesResponse* reply) {
   using Rpc = v1::ControllerServiceCapability::RPC;
   for (const auto type : {Rpc::CREATE_DELETE_VOLUME, Rpc::LIST_VOLUMES, Rpc::GET_CAPACITY}) {

@@ -14,9 +14,9 @@ class ControllerService final : public ::csi::v1::Controller::Service {
  public:
   ControllerService(VolumeRecords& records, Pools& pools) : records_(records), pools_(pools) {}
 
-#define SLUICE_CSI_CALL(Name)                                                        \
-  grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, \
-                    ::csi::v1::Name##Response* reply) override
+#define SLUICE_CSI_CALL(Name)                                                                                        \
+  grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, ::csi::v1::Name##Response* reply) \
+      override
   SLUICE_CSI_CALL(CreateVolume);
   SLUICE_CSI_CALL(DeleteVolume);
   SLUICE_CSI_CALL(ValidateVolumeCapabilities);

@@ -71,7 +71,8 @@ std::string DaemonProcess::Wait(Duration deadline) {
     const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
     if (ended == pid_ || (ended < 0 && errno == ECHILD)) {
       pid_ = -1;
-      return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status)) : fmt::format("exit status {}", WEXITSTATUS(status));
+      return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                                 : fmt::format("exit status {}", WEXITSTATUS(status));
     }
     if (Clock::System().Now() >= end) return "";
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

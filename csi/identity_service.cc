@@ -9,7 +9,8 @@ grpc::Status IdentityService::GetPluginInfo(grpc::ServerContext*, const ::csi::v
   return grpc::Status::OK;
 }
 
-grpc::Status IdentityService::GetPluginCapabilities(grpc::ServerContext*, const ::csi::v1::GetPluginCapabilitiesRequest*,
+grpc::Status IdentityService::GetPluginCapabilities(grpc::ServerContext*,
+                                                    const ::csi::v1::GetPluginCapabilitiesRequest*,
                                                     ::csi::v1::GetPluginCapabilitiesResponse* reply) {
   using Service = ::csi::v1::PluginCapability::Service;
   for (const auto type : {Service::CONTROLLER_SERVICE, Service::VOLUME_ACCESSIBILITY_CONSTRAINTS}) {
@@ -18,7 +19,8 @@ grpc::Status IdentityService::GetPluginCapabilities(grpc::ServerContext*, const 
   return grpc::Status::OK;
 }
 
-grpc::Status IdentityService::Probe(grpc::ServerContext*, const ::csi::v1::ProbeRequest*, ::csi::v1::ProbeResponse* reply) {
+grpc::Status IdentityService::Probe(grpc::ServerContext*, const ::csi::v1::ProbeRequest*,
+                                    ::csi::v1::ProbeResponse* reply) {
   reply->mutable_ready()->set_value(pools_.AllReady());
   return grpc::Status::OK;
 }

@@ -34,7 +34,8 @@ StatusOr<std::string> PrepareSocket(const std::string& endpoint) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (!path.starts_with('/') || path.size() >= sizeof address.sun_path) {
-    return InvalidArgument("--endpoint '{}': an absolute path of at most {} bytes is needed", endpoint, sizeof address.sun_path - 1);
+    return InvalidArgument("--endpoint '{}': an absolute path of at most {} bytes is needed", endpoint,
+                           sizeof address.sun_path - 1);
   }
   std::copy(path.begin(), path.end(), address.sun_path);
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -96,7 +96,8 @@ StatusOr<UniqueFd> Mounter::Open(const std::string& path) const {
     return InvalidArgument("path '{}' is not below the kubelet's directory {} (--kubelet-dir)", path, root);
   }
   ASSIGN_OR_RETURN(const UniqueFd top, OpenAt(AT_FDCWD, root, RESOLVE_NO_MAGICLINKS));
-  return OpenAt(top.get(), normal == root ? "." : normal.substr(root.size() + 1), RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  return OpenAt(top.get(), normal == root ? "." : normal.substr(root.size() + 1),
+                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 Status Mounter::MakeDirectory(const std::string& path) const {
@@ -113,8 +114,9 @@ StatusOr<FuseMount> Mounter::MountFuse(const std::string& path, const std::strin
   if (!mount.fd.valid()) {
     const int error = errno;
     if (error == ENOENT || error == ENODEV || error == ENXIO) {
-      return FailedPrecondition("this kernel has no FUSE: /dev/fuse is missing (modprobe fuse; in a container, mount the "
-                                "host's /dev)");
+      return FailedPrecondition(
+          "this kernel has no FUSE: /dev/fuse is missing (modprobe fuse; in a container, mount the "
+          "host's /dev)");
     }
     return ErrnoStatus(error, "/dev/fuse");
   }
@@ -159,8 +161,8 @@ Status Mounter::Bind(const std::string& source, const std::string& target, const
   }
   // A descriptor opened before the mount still means the directory below it: open what is there now.
   ASSIGN_OR_RETURN(const UniqueFd mounted, Open(target));
-  const unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | (options.no_exec ? MS_NOEXEC : 0) |
-                              (options.no_atime ? MS_NOATIME : 0);
+  const unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV |
+                              (options.no_exec ? MS_NOEXEC : 0) | (options.no_atime ? MS_NOATIME : 0);
   if (::mount(nullptr, ThroughFd(mounted.get()).c_str(), nullptr, flags, nullptr) != 0) {
     const Status status = ErrnoStatus(errno, fmt::format("make {} read-only", target));
     (void)Unmount(target);
@@ -207,7 +209,8 @@ Status Mounter::MountTmpfs(const std::string& path, uint64_t bytes, uid_t uid, g
     return absl::OkStatus();
   }
   for (const char* huge : {",huge=always", ""}) {  // kernels without transparent huge pages refuse the option
-    if (::mount("sluice", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, (base + huge).c_str()) == 0) return absl::OkStatus();
+    if (::mount("sluice", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, (base + huge).c_str()) == 0)
+      return absl::OkStatus();
   }
   return ErrnoStatus(errno, fmt::format("mount the DRAM tier {}", path));
 }

@@ -4,7 +4,8 @@
 // directory is given, and every later call goes through the descriptor, so that nothing can be swapped in between.
 //
 // Threads:   thread-safe; no state.
-// Errors:    INVALID_ARGUMENT for a path outside; FAILED_PRECONDITION (no FUSE in the kernel, something else is mounted);
+// Errors:    INVALID_ARGUMENT for a path outside; FAILED_PRECONDITION (no FUSE in the kernel, something else is
+// mounted);
 //            what the kernel says, with the path.
 #pragma once
 
@@ -20,10 +21,10 @@ namespace sluice::csi {
 // A line of /proc/self/mountinfo.
 struct MountInfo {
   std::string path;
-  std::string device;   // "MAJOR:MINOR"
-  std::string type;     // "fuse.sluice"
-  std::string source;   // what mount(8) shows
-  std::string root;     // of the file system, that is mounted here
+  std::string device;  // "MAJOR:MINOR"
+  std::string type;    // "fuse.sluice"
+  std::string source;  // what mount(8) shows
+  std::string root;    // of the file system, that is mounted here
 };
 
 struct FuseMount {

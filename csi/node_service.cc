@@ -31,7 +31,7 @@ Status TurnTimedOut(const std::string& volume_id) {
 // Runs a call that may hang on a volume whose daemon is away. The thread ends when the volume answers or is unmounted.
 std::optional<struct statvfs> StatWithin(const std::string& path, Duration deadline, int* error) {
   struct Result {
-    struct statvfs fs {};
+    struct statvfs fs{};
     int error = 0;
   };
   auto promise = std::make_shared<std::promise<Result>>();
@@ -57,7 +57,8 @@ StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::
   ASSIGN_OR_RETURN(const auto mount, mounter_.Find(path));
   Pool* const pool = pools_.Serving(spec.volume_id());
   if (mount && !IsOurs(*mount)) {
-    return FailedPrecondition("the staging path {} is already a mount of type {} ({})", path, mount->type, mount->source);
+    return FailedPrecondition("the staging path {} is already a mount of type {} ({})", path, mount->type,
+                              mount->source);
   }
   if (mount && pool != nullptr) {
     broker::v1::VolumeSpec wanted = spec;
@@ -92,7 +93,8 @@ Status NodeService::Stage(const v1::NodeStageVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.staging_target_path(), "NodeStageVolume", "staging_target_path"));
   if (!request.has_volume_capability()) return InvalidArgument("NodeStageVolume: 'volume_capability' is missing");
   RETURN_IF_ERROR(CheckCapability(request.volume_capability()));
-  ASSIGN_OR_RETURN(VolumeParameters parameters, ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
+  ASSIGN_OR_RETURN(VolumeParameters parameters,
+                   ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
   ASSIGN_OR_RETURN(*parameters.spec.mutable_credentials(), ParseSecrets(ToMap(request.secrets())));
   ASSIGN_OR_RETURN(Pool* const pool, pools_.Find(parameters.pool));
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
@@ -133,7 +135,8 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
   if (request.staging_target_path().empty()) {
     return FailedPrecondition("NodePublishVolume: 'staging_target_path' is missing; the volume must be staged first");
   }
-  ASSIGN_OR_RETURN(const VolumeParameters parameters, ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
+  ASSIGN_OR_RETURN(const VolumeParameters parameters,
+                   ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
   ASSIGN_OR_RETURN(Mounter::BindOptions options, ParseMountFlags(request.volume_capability()));
   options.sub_path = parameters.sub_path;
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
@@ -147,7 +150,8 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
     const std::string root = options.sub_path.empty() ? "/" : "/" + options.sub_path;
     if (published->device == staged->device && published->root == root) return absl::OkStatus();
     if (!IsOurs(*published)) {
-      return FailedPrecondition("the target path {} is already a mount of type {}", request.target_path(), published->type);
+      return FailedPrecondition("the target path {} is already a mount of type {}", request.target_path(),
+                                published->type);
     }
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
@@ -178,7 +182,8 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   RETURN_IF_ERROR(Require(request.volume_path(), "NodeGetVolumeStats", "volume_path"));
   ASSIGN_OR_RETURN(const auto mount, mounter_.Find(request.volume_path()));
   const Pool* const pool = pools_.Serving(request.volume_id());
-  if (!mount || !IsOurs(*mount)) return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
+  if (!mount || !IsOurs(*mount))
+    return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
   int error = 0;
   const auto fs = StatWithin(request.volume_path(), kStatDeadline, &error);
   if (fs) {
@@ -217,7 +222,8 @@ grpc::Status NodeService::NodeGetCapabilities(grpc::ServerContext*, const v1::No
   return grpc::Status::OK;
 }
 
-grpc::Status NodeService::NodeGetInfo(grpc::ServerContext*, const v1::NodeGetInfoRequest*, v1::NodeGetInfoResponse* reply) {
+grpc::Status NodeService::NodeGetInfo(grpc::ServerContext*, const v1::NodeGetInfoRequest*,
+                                      v1::NodeGetInfoResponse* reply) {
   reply->set_node_id(node_id_);
   reply->set_max_volumes_per_node(kVolumesMax);
   (*reply->mutable_accessible_topology()->mutable_segments())["topology.sluice.csi.io/node"] = node_id_;

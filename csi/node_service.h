@@ -26,9 +26,9 @@ class NodeService final : public ::csi::v1::Node::Service {
   NodeService(std::string node_id, Mounter& mounter, Pools& pools)
       : node_id_(std::move(node_id)), mounter_(mounter), pools_(pools) {}
 
-#define SLUICE_CSI_CALL(Name)                                                        \
-  grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, \
-                    ::csi::v1::Name##Response* reply) override
+#define SLUICE_CSI_CALL(Name)                                                                                        \
+  grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, ::csi::v1::Name##Response* reply) \
+      override
   SLUICE_CSI_CALL(NodeStageVolume);
   SLUICE_CSI_CALL(NodeUnstageVolume);
   SLUICE_CSI_CALL(NodePublishVolume);

@@ -79,8 +79,9 @@ void Pool::Supervise() {
 std::string Pool::RunDaemon() {
   auto ends = MessageSocket::Pair();
   if (!ends.ok()) return std::string(Message(ends.status()));
-  std::vector<std::string> arguments = {"--state-dir", options_.state_directory, "--pool", config().name,
-                                        "--broker-fd", std::to_string(DaemonProcess::kBrokerFd)};
+  std::vector<std::string> arguments = {
+      "--state-dir", options_.state_directory,  "--pool",      config().name,
+      "--restarts",  std::to_string(restarts_), "--broker-fd", std::to_string(DaemonProcess::kBrokerFd)};
   if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
   auto process = DaemonProcess::Start({.program = options_.daemon_program,
                                        .arguments = std::move(arguments),
@@ -113,7 +114,8 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
     } else if (message.has_result()) {
       const std::lock_guard lock(mutex_);
       if (const auto found = pending_.find(message.number()); found != pending_.end()) found->second = message.result();
-      if (const auto found = resuming_.find(message.number()); found != resuming_.end()) OnResumed(found->second, message.result());
+      if (const auto found = resuming_.find(message.number()); found != resuming_.end())
+        OnResumed(found->second, message.result());
       changed_.notify_all();
     }
   }
@@ -196,7 +198,8 @@ StatusOr<broker::v1::Result> Pool::Ask(broker::v1::Message request, int descript
   Status status = socket_->Send(request.SerializeAsString(), descriptors);
   const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
   if (status.ok() && !changed_.wait_for(lock, deadline, answered)) {
-    status = DeadlineExceeded("pool {}: the daemon did not answer within {} s", config().name, deadline / std::chrono::seconds(1));
+    status = DeadlineExceeded("pool {}: the daemon did not answer within {} s", config().name,
+                              deadline / std::chrono::seconds(1));
   }
   const std::optional<broker::v1::Result> result = pending_[number];
   pending_.erase(number);

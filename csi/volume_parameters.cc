@@ -12,8 +12,9 @@
 namespace sluice::csi {
 namespace {
 
-constexpr std::string_view kKeys[] = {"source",      "endpoint", "region", "pathStyle", "consistency", "metadataTtl", "blockSize",
-                                      "access",      "uid",      "gid",    "fileMode",  "dirMode",     "pool",        "subPath"};
+constexpr std::string_view kKeys[] = {"source",      "endpoint",  "region", "pathStyle", "consistency",
+                                      "metadataTtl", "blockSize", "access", "uid",       "gid",
+                                      "fileMode",    "dirMode",   "pool",   "subPath"};
 constexpr std::string_view kSecretKeys[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
 constexpr std::string_view kConsistencies[] = {"immutable", "eventual", "strong"};
 constexpr std::string_view kAccesses[] = {"auto", "large-files", "small-files"};
@@ -47,7 +48,8 @@ StatusOr<uint64_t> ParseBlockSize(const std::string& value) {
 Status CheckSource(const std::string& value) {
   const size_t colon = value.find("://");
   if (colon == std::string::npos) {
-    return InvalidArgument("'{}' is not a URI; write s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY", value);
+    return InvalidArgument("'{}' is not a URI; write s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY",
+                           value);
   }
   if (value.find('@', colon) < value.find('/', colon + 3)) {
     return InvalidArgument("a source carries no credentials; give them in a Secret");
@@ -58,7 +60,8 @@ Status CheckSource(const std::string& value) {
 Status CheckSubPath(const std::string& value) {
   for (size_t start = 0; start <= value.size();) {
     const size_t end = std::min(value.find('/', start), value.size());
-    if (value.substr(start, end - start) == "..") return InvalidArgument("'{}' leaves the volume; '..' is not possible", value);
+    if (value.substr(start, end - start) == "..")
+      return InvalidArgument("'{}' leaves the volume; '..' is not possible", value);
     start = end + 1;
   }
   if (value.starts_with('/')) return InvalidArgument("'{}' is absolute; write it relative to the volume's root", value);

@@ -28,7 +28,8 @@ std::optional<VolumeRecord> FromJson(std::istream& stream) {
   }
   VolumeRecord record;
   record.id = json["id"].get<std::string>();
-  if (json.contains("capacityBytes") && json["capacityBytes"].is_number_unsigned()) record.capacity_bytes = json["capacityBytes"];
+  if (json.contains("capacityBytes") && json["capacityBytes"].is_number_unsigned())
+    record.capacity_bytes = json["capacityBytes"];
   for (const auto& [key, value] : json["parameters"].items()) {
     if (value.is_string()) record.parameters[key] = value.get<std::string>();
   }
@@ -57,7 +58,8 @@ StatusOr<std::unique_ptr<VolumeRecords>> VolumeRecords::Open(const std::string& 
 
 // Ids may hold any character and be 128 bytes long: the file has a hash of it as its name.
 std::string VolumeRecords::FileOf(const std::string& id) const {
-  return fmt::format("{}/{:016x}-{:016x}.json", directory_, std::hash<std::string>{}(id), std::hash<std::string>{}(id + "/"));
+  return fmt::format("{}/{:016x}-{:016x}.json", directory_, std::hash<std::string>{}(id),
+                     std::hash<std::string>{}(id + "/"));
 }
 
 Status VolumeRecords::Create(const VolumeRecord& record) {

@@ -36,7 +36,8 @@ void AdminService::FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>
   });
 }
 
-grpc::Status AdminService::GetStatus(grpc::ServerContext*, const admin::v1::GetStatusRequest*, admin::v1::Status* reply) {
+grpc::Status AdminService::GetStatus(grpc::ServerContext*, const admin::v1::GetStatusRequest*,
+                                     admin::v1::Status* reply) {
   reply->set_version(context_.version);
   reply->set_pool(context_.config.name);
   reply->set_uptime_seconds(SecondsSince(context_.started));
@@ -82,7 +83,7 @@ grpc::Status AdminService::GetStats(grpc::ServerContext*, const admin::v1::GetSt
     if (family.name == "sluice_source_requests_total") reply->set_source_requests(total);
     if (family.name == "sluice_source_errors_total") reply->set_source_errors(total);
     if (family.name == "sluice_cache_evictions_total") reply->set_evictions(total);
-    if (family.name == "sluice_throttled_nanoseconds_total") reply->set_throttled_seconds(static_cast<double>(total) * 1e-9);
+    if (family.name == "sluice_throttled_seconds_total") reply->set_throttled_seconds(sum(family));
     if (family.name != "sluice_cache_hits_total") continue;
     for (const auto& metric : family.metric) {
       (*reply->mutable_hits())[metric.label.at(0).value] = static_cast<uint64_t>(metric.counter.value);
@@ -91,12 +92,14 @@ grpc::Status AdminService::GetStats(grpc::ServerContext*, const admin::v1::GetSt
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::GetMetrics(grpc::ServerContext*, const admin::v1::GetMetricsRequest*, admin::v1::Metrics* reply) {
+grpc::Status AdminService::GetMetrics(grpc::ServerContext*, const admin::v1::GetMetricsRequest*,
+                                      admin::v1::Metrics* reply) {
   reply->set_text(context_.metrics.Text());
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::GetConfig(grpc::ServerContext*, const admin::v1::GetConfigRequest*, admin::v1::Config* reply) {
+grpc::Status AdminService::GetConfig(grpc::ServerContext*, const admin::v1::GetConfigRequest*,
+                                     admin::v1::Config* reply) {
   reply->set_yaml(ToYaml(context_.config));
   return grpc::Status::OK;
 }
@@ -106,12 +109,14 @@ grpc::Status AdminService::StartPrewarm(grpc::ServerContext*, const admin::v1::S
   return Answer(context_.prewarmer.Start(*request), reply);
 }
 
-grpc::Status AdminService::ListJobs(grpc::ServerContext*, const admin::v1::ListJobsRequest*, admin::v1::ListJobsResponse* reply) {
+grpc::Status AdminService::ListJobs(grpc::ServerContext*, const admin::v1::ListJobsRequest*,
+                                    admin::v1::ListJobsResponse* reply) {
   for (auto& job : context_.prewarmer.List()) *reply->add_jobs() = std::move(job);
   return grpc::Status::OK;
 }
 
-grpc::Status AdminService::CancelJob(grpc::ServerContext*, const admin::v1::JobRequest* request, admin::v1::Job* reply) {
+grpc::Status AdminService::CancelJob(grpc::ServerContext*, const admin::v1::JobRequest* request,
+                                     admin::v1::Job* reply) {
   return Answer(context_.prewarmer.Cancel(request->id()), reply);
 }
 
@@ -163,7 +168,8 @@ io::Task<sluice::Status> AdminService::EvictAll(Objects objects, admin::v1::File
   co_return absl::OkStatus();
 }
 
-grpc::Status AdminService::Evict(grpc::ServerContext*, const admin::v1::FilesRequest* request, admin::v1::FilesResult* reply) {
+grpc::Status AdminService::Evict(grpc::ServerContext*, const admin::v1::FilesRequest* request,
+                                 admin::v1::FilesResult* reply) {
   auto objects = CachedObjects(*request);
   if (!objects.ok()) return ToGrpc(objects.status());
   return ToGrpc(io::CallOn(context_.loop, EvictAll(*std::move(objects), reply)));
@@ -180,7 +186,8 @@ io::Task<sluice::Status> AdminService::VerifyAll(Objects objects, admin::v1::Fil
   co_return absl::OkStatus();
 }
 
-grpc::Status AdminService::Verify(grpc::ServerContext*, const admin::v1::FilesRequest* request, admin::v1::FilesResult* reply) {
+grpc::Status AdminService::Verify(grpc::ServerContext*, const admin::v1::FilesRequest* request,
+                                  admin::v1::FilesResult* reply) {
   auto objects = CachedObjects(*request);
   if (!objects.ok()) return ToGrpc(objects.status());
   return ToGrpc(io::CallOn(context_.loop, VerifyAll(*std::move(objects), reply)));
@@ -200,18 +207,21 @@ io::Task<sluice::Status> AdminService::PinAll(std::shared_ptr<Mount> mount, Patt
   }
 }
 
-grpc::Status AdminService::SetPinned(const admin::v1::FilesRequest& request, bool pinned, admin::v1::FilesResult* result) {
+grpc::Status AdminService::SetPinned(const admin::v1::FilesRequest& request, bool pinned,
+                                     admin::v1::FilesResult* result) {
   auto mount = context_.mounts.Find(request.dataset());
   if (!mount.ok()) return ToGrpc(mount.status());
   Patterns patterns({request.patterns().begin(), request.patterns().end()});
   return ToGrpc(io::CallOn(context_.loop, PinAll(*std::move(mount), std::move(patterns), pinned, result)));
 }
 
-grpc::Status AdminService::Pin(grpc::ServerContext*, const admin::v1::FilesRequest* request, admin::v1::FilesResult* reply) {
+grpc::Status AdminService::Pin(grpc::ServerContext*, const admin::v1::FilesRequest* request,
+                               admin::v1::FilesResult* reply) {
   return SetPinned(*request, true, reply);
 }
 
-grpc::Status AdminService::Unpin(grpc::ServerContext*, const admin::v1::FilesRequest* request, admin::v1::FilesResult* reply) {
+grpc::Status AdminService::Unpin(grpc::ServerContext*, const admin::v1::FilesRequest* request,
+                                 admin::v1::FilesResult* reply) {
   return SetPinned(*request, false, reply);
 }
 

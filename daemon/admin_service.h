@@ -53,7 +53,8 @@ class AdminService final : public admin::v1::Admin::Service {
   StatusOr<Objects> CachedObjects(const admin::v1::FilesRequest& request) const;
   io::Task<sluice::Status> EvictAll(Objects objects, admin::v1::FilesResult* result);
   io::Task<sluice::Status> VerifyAll(Objects objects, admin::v1::FilesResult* result);
-  io::Task<sluice::Status> PinAll(std::shared_ptr<Mount> mount, Patterns patterns, bool pinned, admin::v1::FilesResult* result);
+  io::Task<sluice::Status> PinAll(std::shared_ptr<Mount> mount, Patterns patterns, bool pinned,
+                                  admin::v1::FilesResult* result);
   grpc::Status SetPinned(const admin::v1::FilesRequest& request, bool pinned, admin::v1::FilesResult* result);
   void FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>* tiers) const;
 

@@ -45,7 +45,8 @@ bool IsAllowed(int connection, gid_t group) {
     groups.resize(length / sizeof(gid_t));
     if (std::find(groups.begin(), groups.end(), group) != groups.end()) return true;
   }
-  spdlog::warn("admin connection of user {} (process {}) refused: neither root nor in group {}", peer.uid, peer.pid, group);
+  spdlog::warn("admin connection of user {} (process {}) refused: neither root nor in group {}", peer.uid, peer.pid,
+               group);
   return false;
 }
 

@@ -39,7 +39,8 @@ void BrokerClient::Carry(const broker::v1::Message& request, UniqueFd descriptor
       status = descriptor.valid() ? mounts_.Add(request.mount(), std::move(descriptor))
                                   : InvalidArgument("a Mount without a FUSE descriptor");
       if (!status.ok()) break;
-      if (const auto mount = mounts_.Find(request.mount().volume().volume_id()); mount.ok()) prewarmer_.OnMounted(*mount);
+      if (const auto mount = mounts_.Find(request.mount().volume().volume_id()); mount.ok())
+        prewarmer_.OnMounted(*mount);
       break;
     case broker::v1::Message::kUnmount:
       status = mounts_.Remove(request.unmount().volume_id());

@@ -72,9 +72,12 @@ struct Daemon::Parts {
         pool(loop, kPoolThreads),
         source_metrics(metrics),
         session_metrics(metrics),
-        throttled_ns(metrics.AddCounter("sluice_throttled_nanoseconds_total", "Time that reads and jobs waited for a throttle")),
+        throttled_ns(metrics.AddCounter("sluice_throttled_seconds_total",
+                                        "Time that reads and jobs waited for a throttle", {}, 1e-9)),
         mounts_gauge(metrics.AddGauge("sluice_mounts", "Volumes that are served")),
         node_limits(loop, &throttled_ns) {
+    metrics.AddCounter("sluice_daemon_restarts_total", "Times the plugin has started this daemon again")
+        .Add(options.restarts);
     metrics.AddGauge("sluice_start_time_seconds", "When the daemon started, in seconds since 1970")
         .Set(std::chrono::duration_cast<std::chrono::seconds>(Clock::System().Wall().time_since_epoch()).count());
   }
@@ -110,7 +113,8 @@ Status Daemon::Parts::Open() {
   std::error_code error;
   std::filesystem::create_directories(catalogs, error);
   if (error) return Unavailable("{}: {}", catalogs, error.message());
-  file_io = options.config.io == "threads" || !io::Ring::Probe().ok() ? io::MakeThreadFileIo(pool) : io::MakeUringFileIo(loop);
+  file_io = options.config.io == "threads" || !io::Ring::Probe().ok() ? io::MakeThreadFileIo(pool)
+                                                                      : io::MakeUringFileIo(loop);
   http = std::make_shared<source::HttpClient>(loop, options.config.ca_file);
   sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
   ASSIGN_OR_RETURN(const cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));

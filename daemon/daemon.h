@@ -18,6 +18,7 @@ struct DaemonOptions {
   PoolConfig config;
   UniqueFd broker;  // connected to the plugin
   std::string version;
+  uint64_t restarts = 0;  // of this pool's daemon since the plugin started
 };
 
 class Daemon {

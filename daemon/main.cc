@@ -36,20 +36,23 @@ class SignalWatch {
   sigset_t signals_{};
 };
 
-Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool, int broker_fd) {
+Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool, int broker_fd,
+             uint64_t restarts) {
   UniqueFd broker(broker_fd);
   ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(config_file, state_directory));
   const auto config = pools.find(pool);
   if (config == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
   spdlog::set_level(spdlog::level::from_str(config->second.log_level));
-  if (::geteuid() == 0) return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
+  if (::geteuid() == 0)
+    return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
   ::umask(0077);  // names and bytes of the datasets are the pool's alone
   SignalWatch signals;
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
                    Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),
                                   .config = config->second,
                                   .broker = std::move(broker),
-                                  .version = SLUICE_VERSION}));
+                                  .version = SLUICE_VERSION,
+                                  .restarts = restarts}));
   signals.Start(*daemon);
   daemon->Run();
   return absl::OkStatus();
@@ -70,9 +73,11 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", state_directory, "The plugin's state directory")->required();
   app.add_option("--pool", pool, "The pool to serve");
   app.add_option("--broker-fd", broker_fd, "Descriptor of the connection to the plugin")->required();
+  uint64_t restarts = 0;
+  app.add_option("--restarts", restarts, "How often the plugin has started this daemon again");
   app.set_version_flag("--version", SLUICE_VERSION);
   CLI11_PARSE(app, argc, argv);
-  const sluice::Status status = sluice::daemon::Serve(config_file, state_directory, pool, broker_fd);
+  const sluice::Status status = sluice::daemon::Serve(config_file, state_directory, pool, broker_fd, restarts);
   if (status.ok()) return 0;
   spdlog::error("{}", sluice::Message(status));
   return 1;

@@ -27,9 +27,11 @@ StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::string
   http.Get("/metrics", [&metrics](const httplib::Request&, httplib::Response& response) {
     response.set_content(metrics.Text(), "text/plain; version=0.0.4");
   });
-  http.Get("/healthz", [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
+  http.Get("/healthz",
+           [](const httplib::Request&, httplib::Response& response) { response.set_content("ok\n", "text/plain"); });
   const std::string host = address.substr(0, colon);
-  if (!http.bind_to_port(host.c_str(), port)) return Unavailable("metrics.listen {} cannot be bound; is the port taken?", address);
+  if (!http.bind_to_port(host.c_str(), port))
+    return Unavailable("metrics.listen {} cannot be bound; is the port taken?", address);
   server->server_->thread = std::thread([&http] { http.listen_after_bind(); });
   return server;
 }

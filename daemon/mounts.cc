@@ -55,8 +55,8 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   auto mount = std::make_shared<Mount>();
   mount->spec = spec;
   mount->spec.clear_credentials();
-  ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache, context_.loop,
-                                                        context_.node_limits, &context_.throttled_ns));
+  ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache,
+                                                        context_.loop, context_.node_limits, &context_.throttled_ns));
   if (!request.resume()) {
     RETURN_IF_ERROR(Annotate(io::CallOn(context_.loop, mount->dataset->Check()), spec.source()));
   }
@@ -68,9 +68,9 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   session.directory_mode = spec.directory_mode();
   session.threads = context_.session_threads;
   session.resume = request.resume();
-  ASSIGN_OR_RETURN(mount->session, fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session),
-                                                        *mount->dataset, context_.cache, context_.loop,
-                                                        context_.session_metrics));
+  ASSIGN_OR_RETURN(mount->session,
+                   fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session), *mount->dataset,
+                                        context_.cache, context_.loop, context_.session_metrics));
   return mount;
 }
 

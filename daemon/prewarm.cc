@@ -59,18 +59,19 @@ Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, io::Loop& loop)
     : mounts_(mounts), cache_(cache), loop_(loop), gate_(loop) {}
 
 Status Prewarmer::Load() {
-  return cache_.store().index().Scan(std::string(1, cache::kJobRecords), [this](std::string_view key, std::string_view value) {
-    admin::v1::Job status;
-    if (!status.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-      spdlog::warn("a damaged prewarm job record is dropped");
-      return cache_.store().index().Delete(std::string(key));
-    }
-    if (!HasEnded(status.state())) status.set_state(admin::v1::Job::WAITING);
-    next_id_ = std::max<uint64_t>(next_id_, std::strtoull(status.id().c_str() + 1, nullptr, 10) + 1);
-    auto job = std::make_shared<Job>(loop_, status);
-    if (const auto medium = MediumOf(status.request().tier(), cache_.store()); medium.ok()) job->medium = *medium;
-    jobs_[status.id()] = std::move(job);
-  });
+  return cache_.store().index().Scan(
+      std::string(1, cache::kJobRecords), [this](std::string_view key, std::string_view value) {
+        admin::v1::Job status;
+        if (!status.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+          spdlog::warn("a damaged prewarm job record is dropped");
+          return cache_.store().index().Delete(std::string(key));
+        }
+        if (!HasEnded(status.state())) status.set_state(admin::v1::Job::WAITING);
+        next_id_ = std::max<uint64_t>(next_id_, std::strtoull(status.id().c_str() + 1, nullptr, 10) + 1);
+        auto job = std::make_shared<Job>(loop_, status);
+        if (const auto medium = MediumOf(status.request().tier(), cache_.store()); medium.ok()) job->medium = *medium;
+        jobs_[status.id()] = std::move(job);
+      });
 }
 
 void Prewarmer::Save(const Job& job) {
@@ -90,7 +91,8 @@ StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& request) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Mount> mount, mounts_.Find(request.dataset()));
   ASSIGN_OR_RETURN(const auto medium, MediumOf(request.tier(), cache_.store()));
   if (request.concurrency() > kConcurrencyMax) {
-    return InvalidArgument("a concurrency of {} is too much; at most {} files at a time", request.concurrency(), kConcurrencyMax);
+    return InvalidArgument("a concurrency of {} is too much; at most {} files at a time", request.concurrency(),
+                           kConcurrencyMax);
   }
   const std::lock_guard lock(mutex_);
   admin::v1::Job status;
@@ -191,9 +193,11 @@ io::Task<void> Prewarmer::Work(std::shared_ptr<Job> job, std::shared_ptr<Mount> 
 
 io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& node) {
   CO_ASSIGN_OR_RETURN(const std::shared_ptr<cache::Object> object, mount.dataset->AcquireObject(node.ino));
-  const auto step = static_cast<uint32_t>(std::max<uint64_t>(cache_.options().fetch_bytes_max / object->block_size(), 1));
+  const auto step =
+      static_cast<uint32_t>(std::max<uint64_t>(cache_.options().fetch_bytes_max / object->block_size(), 1));
   Status status;
-  for (uint32_t block = 0; block < object->block_count() && status.ok() && !job.cancelled && !mount.closing; block += step) {
+  for (uint32_t block = 0; block < object->block_count() && status.ok() && !job.cancelled && !mount.closing;
+       block += step) {
     const uint32_t end = std::min(block + step, object->block_count());
     uint64_t bytes = 0;
     uint64_t missing_bytes = 0;

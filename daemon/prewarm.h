@@ -1,7 +1,7 @@
 // Prewarm jobs: fill the cache with a dataset, or parts of it, without a reader.
 //
-// A job is written to the index when it begins and when it ends, so that an unfinished one begins again with the daemon;
-// what it has cached is found there and not fetched twice.
+// A job is written to the index when it begins and when it ends, so that an unfinished one begins again with the
+// daemon; what it has cached is found there and not fetched twice.
 //
 // Threads:   Start, Cancel, Get, List from any thread; the work is on the loop.
 // Limits:    kJobsMax jobs are remembered, the oldest ended ones go first; `concurrency` files at a time per job; the

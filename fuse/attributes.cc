@@ -31,7 +31,7 @@ std::string TierNames(const std::array<uint32_t, cache::kMedia>& counts) {
 }  // namespace
 
 struct stat StatOf(const cache::Node& node, const SessionOptions& options) {
-  struct stat st {};
+  struct stat st{};
   st.st_ino = node.ino;
   st.st_uid = options.uid;
   st.st_gid = options.gid;

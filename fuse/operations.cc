@@ -65,7 +65,8 @@ io::Task<void> LookupLater(fuse_req_t request, Ino directory, std::string name) 
 void Lookup(fuse_req_t request, fuse_ino_t directory, const char* name) {
   Session& session = Of(request);
   if (const auto known = session.dataset().TryLookup(directory, name)) return ReplyLookup(request, *known);
-  session.loop().Post([request, directory, name = std::string(name)] { io::Spawn(LookupLater(request, directory, name)); });
+  session.loop().Post(
+      [request, directory, name = std::string(name)] { io::Spawn(LookupLater(request, directory, name)); });
 }
 
 void GetAttributes(fuse_req_t request, fuse_ino_t ino, fuse_file_info*) {
@@ -241,7 +242,7 @@ void Read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, fuse_fi
 // --- the rest ---
 
 void StatFs(fuse_req_t request, fuse_ino_t) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   const cache::Dataset& dataset = Of(request).dataset();
   fs.f_bsize = dataset.options().block_size_bytes;
   fs.f_frsize = 4096;

@@ -20,7 +20,7 @@ constexpr uint64_t kUnknownUnique = 0x7ffffff000000;
 constexpr int kWakeSignal = SIGUSR2;
 
 void InstallWakeSignal() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) {};
   ::sigaction(kWakeSignal, &action, nullptr);  // no SA_RESTART: the read must return
 }
@@ -80,7 +80,8 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
     resend.len = sizeof resend;
     resend.error = FUSE_NOTIFY_RESEND;
     if (::write(fuse_fd, &resend, sizeof resend) != sizeof resend) {
-      spdlog::warn("the kernel (before 6.9) cannot resend requests: readers that waited during the restart go on waiting");
+      spdlog::warn(
+          "the kernel (before 6.9) cannot resend requests: readers that waited during the restart go on waiting");
     }
   }
   serving_ = options_.threads;

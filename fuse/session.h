@@ -8,7 +8,8 @@
 // Owns:        the descriptor and its threads. The dataset, the loop and the metrics must outlive it.
 // Limits:      kRequestBytesMax per read; kBackgroundMax requests that the kernel sends without a waiting reader.
 // Errors:      Start: FAILED_PRECONDITION when the kernel or libfuse refuses the session.
-// Invariants:  no state behind file handles or look-up counts: every request carries its inode number, and inode numbers
+// Invariants:  no state behind file handles or look-up counts: every request carries its inode number, and inode
+// numbers
 //              outlive the process.
 #pragma once
 
@@ -72,7 +73,8 @@ class Session {
   SessionMetrics& metrics() { return metrics_; }
 
  private:
-  Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop, SessionMetrics& metrics);
+  Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
+          SessionMetrics& metrics);
   Status Begin(UniqueFd fd, std::string init_bytes);
   void Serve(size_t thread);
 

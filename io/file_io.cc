@@ -128,7 +128,8 @@ Task<Status> FileIo::Transfer(FileRequest::Kind kind, int fd, std::byte* data, s
     const int result = co_await Perform(request);
     if (result == -EINTR || result == -EAGAIN) continue;
     if (result < 0) co_return ErrnoStatus(-result, fmt::format("{} {} bytes at {}", verb, length_bytes, offset_bytes));
-    if (result == 0) co_return OutOfRange("{} of {} bytes at {} ended after {}", verb, length_bytes, offset_bytes, done);
+    if (result == 0)
+      co_return OutOfRange("{} of {} bytes at {} ended after {}", verb, length_bytes, offset_bytes, done);
     done += static_cast<size_t>(result);
   }
   co_return absl::OkStatus();

@@ -25,9 +25,9 @@ struct FileRequest final : Completion {
   enum class Kind { kOpen, kRead, kWrite, kPunch, kUnlink, kClose };
 
   Kind kind;
-  int fd = -1;              // the file, or the directory that `path` is relative to
-  const char* path = "";    // kOpen, kUnlink
-  int flags = 0;            // kOpen
+  int fd = -1;            // the file, or the directory that `path` is relative to
+  const char* path = "";  // kOpen, kUnlink
+  int flags = 0;          // kOpen
   std::byte* data = nullptr;
   size_t length_bytes = 0;  // kRead, kWrite, kPunch
   uint64_t offset_bytes = 0;

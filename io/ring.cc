@@ -14,8 +14,9 @@ Status SetUp(io_uring* ring) {
   if (error == -EINVAL) error = io_uring_queue_init(Ring::kEntries, ring, 0);
   if (error == 0) return absl::OkStatus();
   if (error == -EPERM || error == -EACCES) {
-    return PermissionDenied("io_uring is forbidden here (kernel.io_uring_disabled, or a container's seccomp profile; "
-                            "deploy/seccomp-io-uring.json allows it)");
+    return PermissionDenied(
+        "io_uring is forbidden here (kernel.io_uring_disabled, or a container's seccomp profile; "
+        "deploy/seccomp-io-uring.json allows it)");
   }
   if (error == -ENOSYS) {
     return Unimplemented("io_uring is not there (an old kernel, or a container's seccomp profile hides it)");

@@ -43,8 +43,10 @@ StatusOr<std::unique_ptr<FileSource>> FileSource::Open(const std::string& direct
   if (!root.valid()) return ErrnoStatus(errno, fmt::format("the source directory {}", directory));
   struct statfs fs{};
   if (::fstatfs(root.get(), &fs) == 0 && fs.f_type == kFuseMagic) {
-    return FailedPrecondition("{} is on a FUSE file system; give its own source instead, a cache must not wait for a "
-                              "mount of its own", directory);
+    return FailedPrecondition(
+        "{} is on a FUSE file system; give its own source instead, a cache must not wait for a "
+        "mount of its own",
+        directory);
   }
   return std::unique_ptr<FileSource>(new FileSource(std::move(root), io, pool));
 }
@@ -69,7 +71,8 @@ io::Task<StatusOr<Entry>> FileSource::Stat(std::string path) {
       if (::fstat(root_.get(), &st) != 0) return ErrnoStatus(errno, "the source directory");
     } else {
       const size_t slash = path.rfind('/');
-      ASSIGN_OR_RETURN(const UniqueFd parent, OpenBelow(slash == std::string::npos ? "" : path.substr(0, slash), O_PATH));
+      ASSIGN_OR_RETURN(const UniqueFd parent,
+                       OpenBelow(slash == std::string::npos ? "" : path.substr(0, slash), O_PATH));
       if (::fstatat(parent.get(), entry.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, path);
     }
     if (!FillEntry(st, &entry)) return NotFound("{} is neither a file, a directory nor a symbolic link", path);
@@ -136,7 +139,8 @@ io::Task<StatusOr<std::string>> FileSource::ReadLink(std::string path) {
     const size_t slash = path.rfind('/');
     ASSIGN_OR_RETURN(const UniqueFd parent, OpenBelow(slash == std::string::npos ? "" : path.substr(0, slash), O_PATH));
     std::string target(PATH_MAX, '\0');
-    const ssize_t length = ::readlinkat(parent.get(), path.substr(path.rfind('/') + 1).c_str(), target.data(), target.size());
+    const ssize_t length =
+        ::readlinkat(parent.get(), path.substr(path.rfind('/') + 1).c_str(), target.data(), target.size());
     if (length < 0) return ErrnoStatus(errno, path);
     target.resize(static_cast<size_t>(length));
     return target;

@@ -85,8 +85,8 @@ size_t OnBody(char* data, size_t, size_t length, void* context) {
   }
   transfer.accepted = true;
   if (transfer.received_bytes + length > transfer.request.target.size()) {
-    transfer.status = DataLoss("{}: more than the {} bytes asked for came back", Shown(transfer),
-                               transfer.request.target.size());
+    transfer.status =
+        DataLoss("{}: more than the {} bytes asked for came back", Shown(transfer), transfer.request.target.size());
     return 0;
   }
   std::memcpy(transfer.request.target.data() + transfer.received_bytes, data, length);
@@ -220,7 +220,8 @@ class HttpClient::Engine {
     if (transfer->status.ok()) transfer->status = StatusOfCurl(code, *transfer);
     const size_t wanted = transfer->request.target.size();
     if (transfer->status.ok() && wanted > 0 && status / 100 == 2 && transfer->received_bytes != wanted) {
-      transfer->status = Unavailable("{}: {} of {} bytes came back", Shown(*transfer), transfer->received_bytes, wanted);
+      transfer->status =
+          Unavailable("{}: {} of {} bytes came back", Shown(*transfer), transfer->received_bytes, wanted);
     }
     curl_multi_remove_handle(multi_, easy);
     curl_slist_free_all(transfer->headers);

@@ -4,9 +4,7 @@
 
 namespace sluice::source {
 
-std::string RangeHeader(ByteRange range) {
-  return fmt::format("Range: bytes={}-{}", range.offset, range.end() - 1);
-}
+std::string RangeHeader(ByteRange range) { return fmt::format("Range: bytes={}-{}", range.offset, range.end() - 1); }
 
 std::string Unquote(const std::string& etag) {
   std::string_view view = etag;
@@ -34,7 +32,8 @@ std::function<Status(const HttpReply&)> RangeGuard(ByteRange range, std::string 
       if (range.offset == 0 && length == std::to_string(range.length)) return absl::OkStatus();
       return DataLoss("{}: the server ignores range requests", what);
     }
-    if (const std::string& length = reply.header("content-length"); !length.empty() && length != std::to_string(range.length)) {
+    if (const std::string& length = reply.header("content-length");
+        !length.empty() && length != std::to_string(range.length)) {
       return DataLoss("{}: asked for {} bytes and got {}", what, range.length, length);
     }
     const std::string expected = fmt::format("bytes {}-{}/", range.offset, range.end() - 1);

@@ -73,7 +73,8 @@ StatusOr<HttpSource::Tree> HttpSource::ParseManifest(const std::string& text, co
     return InvalidArgument("{}: a manifest is a JSON object with a list \"files\"", base_url);
   }
   if (json["files"].size() > kFilesMax) {
-    return InvalidArgument("{}: the manifest names {} files; at most {} are shown", base_url, json["files"].size(), kFilesMax);
+    return InvalidArgument("{}: the manifest names {} files; at most {} are shown", base_url, json["files"].size(),
+                           kFilesMax);
   }
   Tree tree;
   tree.directories[""];
@@ -185,7 +186,8 @@ io::Task<Status> HttpSource::Read(ReadRequest read) {
   request.url = file->second.url;
   request.follow_redirects = true;
   request.headers.push_back(RangeHeader(range));
-  if (std::string condition = ConditionHeader(read.version); !condition.empty()) request.headers.push_back(std::move(condition));
+  if (std::string condition = ConditionHeader(read.version); !condition.empty())
+    request.headers.push_back(std::move(condition));
   request.target = read.target;
   request.accept = RangeGuard(range, read.version, read.path);
   request.on_progress = std::move(read.on_progress);

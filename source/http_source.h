@@ -34,7 +34,7 @@ class HttpSource : public Source {
     std::string url;
   };
   struct Tree {
-    std::map<std::string, File> files;                               // by path
+    std::map<std::string, File> files;                                // by path
     std::map<std::string, std::map<std::string, Entry>> directories;  // by path, then name
     uint64_t hidden = 0;
   };

@@ -11,11 +11,13 @@ SourceMetrics::SourceMetrics(Registry& registry)
       latency(registry.AddHistogram("sluice_source_request_seconds", "Time of one request to a source")),
       other_errors_(registry.AddCounter("sluice_source_errors_total", "Failed requests to sources by kind",
                                         {{"kind", "other"}})) {
-  constexpr std::pair<StatusCode, const char*> kKinds[] = {
-      {StatusCode::kNotFound, "not_found"},          {StatusCode::kPermissionDenied, "permission_denied"},
-      {StatusCode::kUnauthenticated, "unauthenticated"}, {StatusCode::kAborted, "changed"},
-      {StatusCode::kUnavailable, "unavailable"},     {StatusCode::kDeadlineExceeded, "timeout"},
-      {StatusCode::kDataLoss, "protocol"}};
+  constexpr std::pair<StatusCode, const char*> kKinds[] = {{StatusCode::kNotFound, "not_found"},
+                                                           {StatusCode::kPermissionDenied, "permission_denied"},
+                                                           {StatusCode::kUnauthenticated, "unauthenticated"},
+                                                           {StatusCode::kAborted, "changed"},
+                                                           {StatusCode::kUnavailable, "unavailable"},
+                                                           {StatusCode::kDeadlineExceeded, "timeout"},
+                                                           {StatusCode::kDataLoss, "protocol"}};
   for (const auto& [code, kind] : kKinds) {
     errors_.emplace_back(code, &registry.AddCounter("sluice_source_errors_total", "Failed requests to sources by kind",
                                                     {{"kind", kind}}));
@@ -23,7 +25,8 @@ SourceMetrics::SourceMetrics(Registry& registry)
 }
 
 void SourceMetrics::CountError(const Status& status) {
-  const auto found = std::find_if(errors_.begin(), errors_.end(), [&](const auto& e) { return e.first == status.code(); });
+  const auto found =
+      std::find_if(errors_.begin(), errors_.end(), [&](const auto& e) { return e.first == status.code(); });
   (found != errors_.end() ? *found->second : other_errors_).Add();
 }
 

@@ -19,7 +19,7 @@ namespace sluice::source {
 StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix);
 
 struct S3Error {
-  std::string code;     // "NoSuchBucket", "SignatureDoesNotMatch", …; empty when the reply has none
+  std::string code;  // "NoSuchBucket", "SignatureDoesNotMatch", …; empty when the reply has none
   std::string message;
 };
 S3Error ParseS3Error(std::string_view xml);

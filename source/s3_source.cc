@@ -33,7 +33,8 @@ HttpRequest S3Source::Prepare(std::string_view method, std::string_view key,
   const std::string encoded_query = EncodeQuery(query);
   HttpRequest request;
   request.method = method;
-  request.url = fmt::format("{}://{}{}{}{}", endpoint_.scheme, host_, path, encoded_query.empty() ? "" : "?", encoded_query);
+  request.url =
+      fmt::format("{}://{}{}{}{}", endpoint_.scheme, host_, path, encoded_query.empty() ? "" : "?", encoded_query);
   if (!options_.credentials.anonymous()) {
     const SigningRequest to_sign{std::string(method), host_, path, std::move(query)};
     request.headers = Sign(to_sign, options_.credentials, options_.region, clock_.Wall());
@@ -135,7 +136,8 @@ io::Task<Status> S3Source::Read(ReadRequest read) {
   const ByteRange range{read.offset_bytes, read.target.size()};
   HttpRequest request = Prepare("GET", key, {});
   request.headers.push_back(RangeHeader(range));
-  if (std::string condition = ConditionHeader(read.version); !condition.empty()) request.headers.push_back(std::move(condition));
+  if (std::string condition = ConditionHeader(read.version); !condition.empty())
+    request.headers.push_back(std::move(condition));
   request.target = read.target;
   request.accept = RangeGuard(range, read.version, fmt::format("s3://{}/{}", options_.bucket, key));
   request.on_progress = std::move(read.on_progress);

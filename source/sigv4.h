@@ -26,8 +26,8 @@ struct Credentials {
 
 struct SigningRequest {
   std::string method;
-  std::string host;          // with the port when it is not the scheme's own
-  std::string encoded_path;  // percent-encoded, begins with '/'
+  std::string host;                          // with the port when it is not the scheme's own
+  std::string encoded_path;                  // percent-encoded, begins with '/'
   std::map<std::string, std::string> query;  // not encoded; sorted by the map
 };
 

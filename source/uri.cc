@@ -30,7 +30,8 @@ StatusOr<Uri> ParseUri(std::string_view text) {
   }
   Uri uri;
   uri.scheme = text.substr(0, colon);
-  std::transform(uri.scheme.begin(), uri.scheme.end(), uri.scheme.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(uri.scheme.begin(), uri.scheme.end(), uri.scheme.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   std::string_view rest = text.substr(colon + 3);
   // An S3 prefix and a directory may hold '?' and '#'; only web addresses give them a meaning.
   if (uri.scheme.starts_with("http")) {

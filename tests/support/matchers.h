@@ -6,13 +6,13 @@
 
 #include "common/status.h"
 
-#define ASSERT_OK(expression)                                             \
-  do {                                                                    \
-    const ::sluice::Status assert_ok_status = (expression);               \
+#define ASSERT_OK(expression)                                                  \
+  do {                                                                         \
+    const ::sluice::Status assert_ok_status = (expression);                    \
     ASSERT_TRUE(assert_ok_status.ok()) << ::sluice::Message(assert_ok_status); \
   } while (false)
-#define ASSERT_OK_AND_ASSIGN_INNER(result, target, expression) \
-  auto result = (expression);                                  \
+#define ASSERT_OK_AND_ASSIGN_INNER(result, target, expression)    \
+  auto result = (expression);                                     \
   ASSERT_TRUE(result.ok()) << ::sluice::Message(result.status()); \
   target = std::move(result).value()
 #define ASSERT_OK_AND_ASSIGN(target, expression) \

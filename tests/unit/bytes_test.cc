@@ -6,8 +6,12 @@ namespace sluice {
 namespace {
 
 TEST(Bytes, ParsesWhatPeopleWrite) {
-  const std::pair<const char*, uint64_t> cases[] = {{"0", 0},          {"123", 123},         {"4k", 4096},
-                                                    {"64MiB", 64 * kMiB}, {"1.5GB", 3 * kGiB / 2}, {"2T", 2048 * kGiB},
+  const std::pair<const char*, uint64_t> cases[] = {{"0", 0},
+                                                    {"123", 123},
+                                                    {"4k", 4096},
+                                                    {"64MiB", 64 * kMiB},
+                                                    {"1.5GB", 3 * kGiB / 2},
+                                                    {"2T", 2048 * kGiB},
                                                     {"10 MiB", 10 * kMiB}};
   for (const auto& [text, want] : cases) {
     ASSERT_OK_AND_ASSIGN(const uint64_t bytes, ParseBytes(text));

@@ -31,7 +31,8 @@ class CacheTest : public testing::Test {
     cache.reset();
     metrics = std::make_unique<Registry>();
     CacheOptions options;
-    options.store.tiers = {{.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}};
+    options.store.tiers = {
+        {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}};
     options.store.index_directory = directory / "index";
     options.read_ahead_max_bytes = 0;
     auto opened = Cache::Open(options, loop, *io, *metrics);
@@ -149,7 +150,8 @@ TEST_F(CacheTest, DamagedBytesAreNeverServed) {
   Open();
   const auto object = Acquire("f");
   std::string inline_read(100, '\0');
-  EXPECT_FALSE(cache->TryRead(object, source, kBlock, std::as_writable_bytes(std::span(inline_read)))) << "unproven bytes";
+  EXPECT_FALSE(cache->TryRead(object, source, kBlock, std::as_writable_bytes(std::span(inline_read))))
+      << "unproven bytes";
   EXPECT_EQ(*Read(object, 0, 3 * kBlock), source.files["f"]);
   EXPECT_EQ(cache->store().tier(1)->bad_blocks.value(), 1u);
 }
@@ -202,7 +204,8 @@ TEST_P(CachePolicyTest, RandomReadsAreRightWithinTheQuota) {
   constexpr uint64_t kQuota = 16 * kBlock;
   Open(kQuota, std::string(GetParam()));
   std::mt19937 random(9);
-  for (int i = 0; i < 12; ++i) source.files["f" + std::to_string(i)] = RandomText(random() % (16 * kBlock) + 1, static_cast<uint32_t>(i));
+  for (int i = 0; i < 12; ++i)
+    source.files["f" + std::to_string(i)] = RandomText(random() % (16 * kBlock) + 1, static_cast<uint32_t>(i));
   for (int i = 0; i < 600; ++i) {
     const std::string path = "f" + std::to_string(random() % 12);
     const std::string& want = source.files[path];
@@ -219,7 +222,7 @@ TEST_P(CachePolicyTest, RandomReadsAreRightWithinTheQuota) {
   EXPECT_GT(cache->store().tier(1)->evictions.value(), 100u);
   uint64_t on_disk = 0;
   for (const auto& file : CacheFiles()) {
-    struct stat st {};
+    struct stat st{};
     ASSERT_EQ(::stat(file.c_str(), &st), 0);
     on_disk += static_cast<uint64_t>(st.st_blocks) * 512;
   }
@@ -270,7 +273,8 @@ TEST_F(CacheTest, WarmSaysWhenNothingTakesIt) {
   const auto pinned = Acquire("pinned");
   cache->store().SetPinned(pinned, true);
   ASSERT_OK(Read(pinned, 0, 4 * kBlock).status());
-  EXPECT_TRUE(Fails(loop.Block(WarmTask(*cache, source, Acquire("f"))).status(), StatusCode::kResourceExhausted, "pinned"));
+  EXPECT_TRUE(
+      Fails(loop.Block(WarmTask(*cache, source, Acquire("f"))).status(), StatusCode::kResourceExhausted, "pinned"));
 }
 
 TEST_F(CacheTest, AReaderOvertakesAPrewarm) {

@@ -33,8 +33,13 @@ class DatasetTest : public testing::Test {
     if (source != nullptr) owned->files = source->files;
     source = owned.get();
     std::filesystem::create_directories(directory / "catalog");
-    auto opened = Dataset::Open({.name = "v", .identity = "i", .directory = directory / "catalog", .consistency = consistency,
-                                 .metadata_ttl = 60s, .block_size_bytes = 64 * 1024, .resume = resume},
+    auto opened = Dataset::Open({.name = "v",
+                                 .identity = "i",
+                                 .directory = directory / "catalog",
+                                 .consistency = consistency,
+                                 .metadata_ttl = 60s,
+                                 .block_size_bytes = 64 * 1024,
+                                 .resume = resume},
                                 std::move(owned), *cache, loop, limits, nullptr);
     ASSERT_OK(opened.status());
     dataset = *std::move(opened);

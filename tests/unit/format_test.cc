@@ -7,7 +7,8 @@
 namespace sluice::cache {
 namespace {
 
-const ObjectVersion kVersion{.dataset = "s3://b@x", .path = "a/b", .version = "etag", .size_bytes = 5'000'000, .block_size_bytes = 1 << 20};
+const ObjectVersion kVersion{
+    .dataset = "s3://b@x", .path = "a/b", .version = "etag", .size_bytes = 5'000'000, .block_size_bytes = 1 << 20};
 
 TEST(Format, ObjectRecordsRoundTrip) {
   ASSERT_OK_AND_ASSIGN(const ObjectRecord record, DecodeObject(EncodeObject({kVersion, true})));
@@ -17,7 +18,8 @@ TEST(Format, ObjectRecordsRoundTrip) {
 
 TEST(Format, BlockRecordsRoundTrip) {
   std::vector<BlockRecord> blocks;
-  for (uint8_t i = 0; i < kBlocksPerRecord; ++i) blocks.push_back({static_cast<uint8_t>(i % 4), i * 0x0123456789abcdefULL});
+  for (uint8_t i = 0; i < kBlocksPerRecord; ++i)
+    blocks.push_back({static_cast<uint8_t>(i % 4), i * 0x0123456789abcdefULL});
   ASSERT_OK_AND_ASSIGN(const auto decoded, DecodeBlocks(EncodeBlocks(blocks)));
   EXPECT_EQ(decoded, blocks);
 }

@@ -21,7 +21,8 @@ TEST(HttpRange, RefusesOtherVersionsRangesAndLengths) {
   EXPECT_EQ(Check(206, {{"content-range", "bytes 100-149/1000"}}).code(), StatusCode::kAborted) << "no ETag any more";
   EXPECT_EQ(Check(206, {{"etag", "\"v\""}, {"content-range", "bytes 0-49/1000"}}).code(), StatusCode::kDataLoss);
   EXPECT_EQ(Check(206, {{"etag", "\"v\""}}).code(), StatusCode::kDataLoss);
-  EXPECT_EQ(Check(206, {{"etag", "\"v\""}, {"content-range", "bytes 100-149/1000"}, {"content-length", "51"}}).code(), StatusCode::kDataLoss);
+  EXPECT_EQ(Check(206, {{"etag", "\"v\""}, {"content-range", "bytes 100-149/1000"}, {"content-length", "51"}}).code(),
+            StatusCode::kDataLoss);
   EXPECT_EQ(Check(200, {{"etag", "\"v\""}, {"content-length", "1000"}}).code(), StatusCode::kDataLoss);
 }
 
@@ -31,7 +32,8 @@ TEST(HttpRange, VersionsWithoutEtagsAreTheirDate) {
   EXPECT_EQ(ConditionHeader("e"), "If-Match: \"e\"");
   EXPECT_EQ(ConditionHeader("~date"), "");
   EXPECT_TRUE(Check(206, {{"last-modified", "date"}, {"content-range", "bytes 100-149/1000"}}, "~date").ok());
-  EXPECT_EQ(Check(206, {{"last-modified", "later"}, {"content-range", "bytes 100-149/1000"}}, "~date").code(), StatusCode::kAborted);
+  EXPECT_EQ(Check(206, {{"last-modified", "later"}, {"content-range", "bytes 100-149/1000"}}, "~date").code(),
+            StatusCode::kAborted);
 }
 
 }  // namespace

@@ -16,21 +16,23 @@ class LoopTest : public testing::TestWithParam<bool> {
 };
 INSTANTIATE_TEST_SUITE_P(RingAndCondition, LoopTest, testing::Bool());
 
-Task<int> Add(int a, int b) { co_return a + b; }
-Task<int> SumTo(int n) {
-  int sum = 0;
+Task<int64_t> Add(int64_t a, int64_t b) { co_return a + b; }
+Task<int64_t> SumTo(int n) {
+  int64_t sum = 0;
   for (int i = 1; i <= n; ++i) sum = co_await Add(sum, i);
   co_return sum;
 }
 
-TEST_P(LoopTest, AwaitsAMillionTasksOnOneStack) { EXPECT_EQ(loop.Block(SumTo(1'000'000)), 1784293664); }
+TEST_P(LoopTest, AwaitsAMillionTasksOnOneStack) { EXPECT_EQ(loop.Block(SumTo(1'000'000)), 500'000'500'000); }
 
 Task<int> SleepThenCount(Loop& loop, std::vector<int>* order, int delay_ms) {
   co_await loop.Sleep(std::chrono::milliseconds(delay_ms));
   order->push_back(delay_ms);
   co_return delay_ms;
 }
-Task<void> SleepDetached(Loop& loop, std::vector<int>* order, int delay_ms) { co_await SleepThenCount(loop, order, delay_ms); }
+Task<void> SleepDetached(Loop& loop, std::vector<int>* order, int delay_ms) {
+  co_await SleepThenCount(loop, order, delay_ms);
+}
 Task<int> StartSleepers(Loop& loop, std::vector<int>* order) {
   Spawn(SleepDetached(loop, order, 9));
   Spawn(SleepDetached(loop, order, 3));
@@ -58,7 +60,7 @@ TEST_P(LoopTest, PostsFromOtherThreadsAllRunInOrder) {
 Task<int> UsePool(BlockingPool& pool) {
   const auto caller = std::this_thread::get_id();
   const bool elsewhere = co_await pool.Run([caller] { return std::this_thread::get_id() != caller; });
-  co_return elsewhere && std::this_thread::get_id() == caller ? 1 : 0;
+  co_return elsewhere&& std::this_thread::get_id() == caller ? 1 : 0;
 }
 
 TEST_P(LoopTest, BlockingWorkRunsElsewhereAndComesBack) {

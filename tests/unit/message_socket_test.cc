@@ -27,14 +27,17 @@ TEST(MessageSocket, CarriesWholeMessagesAndDescriptors) {
 
 TEST(MessageSocket, APeerThatGoesIsUnavailable) {
   ASSERT_OK_AND_ASSIGN(auto ends, MessageSocket::Pair());
-  { const UniqueFd gone = ends.first.Release(); }
+  {
+    const UniqueFd gone = ends.first.Release();
+  }
   EXPECT_TRUE(Fails(ends.second.Receive().status(), StatusCode::kUnavailable, "gone"));
   EXPECT_TRUE(Fails(ends.second.Send("x"), StatusCode::kUnavailable, "gone"));
 }
 
 TEST(MessageSocket, WhatIsOverTheLimitsIsRefusedAndClosed) {
   ASSERT_OK_AND_ASSIGN(auto ends, MessageSocket::Pair());
-  EXPECT_EQ(ends.first.Send(std::string(MessageSocket::kMessageBytesMax + 1, 'x')).code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(ends.first.Send(std::string(MessageSocket::kMessageBytesMax + 1, 'x')).code(),
+            StatusCode::kInvalidArgument);
   // A hostile peer sends more descriptors than allowed.
   constexpr size_t kMany = 32;
   int fds[kMany];

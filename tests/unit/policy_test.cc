@@ -21,7 +21,8 @@ constexpr uint64_t kBlock = 1 << 20;
 // A cache of `capacity` blocks under `policy`: reads one block; true for a hit.
 class Simulated {
  public:
-  Simulated(std::string_view policy, size_t capacity) : capacity_(capacity), policy_(*MakePolicy(policy, capacity * kBlock)) {}
+  Simulated(std::string_view policy, size_t capacity)
+      : capacity_(capacity), policy_(*MakePolicy(policy, capacity * kBlock)) {}
   bool Read(uint32_t number) {
     const BlockKey key = Key(number);
     if (resident_.contains(number)) {

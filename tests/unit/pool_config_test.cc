@@ -48,11 +48,13 @@ pools:
 
 TEST_F(PoolConfigTest, ErrorsNameFileLineKeyAndWhatIsExpected) {
   const auto status = Load("pools:\n  default:\n    limits:\n      fetches: many\n").status();
-  EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "c.yaml:4: fetches: 'many' is not a whole number from 1 to 1024"));
+  EXPECT_TRUE(
+      Fails(status, StatusCode::kInvalidArgument, "c.yaml:4: fetches: 'many' is not a whole number from 1 to 1024"));
   EXPECT_TRUE(Fails(Load("pools: {Bad_Name: {}}").status(), StatusCode::kInvalidArgument, "small letters"));
   EXPECT_TRUE(Fails(Load("pool: {}").status(), StatusCode::kInvalidArgument, "did you mean 'pools'"));
-  EXPECT_TRUE(Fails(Load("pools: {default: {tiers: [{medium: ssd, quota: 1GiB, highWatermark: 0.5, lowWatermark: 0.6}]}}").status(),
-                    StatusCode::kInvalidArgument, "lower than highWatermark"));
+  EXPECT_TRUE(Fails(
+      Load("pools: {default: {tiers: [{medium: ssd, quota: 1GiB, highWatermark: 0.5, lowWatermark: 0.6}]}}").status(),
+      StatusCode::kInvalidArgument, "lower than highWatermark"));
   EXPECT_TRUE(Fails(LoadPoolConfigs("/no/file", "/").status(), StatusCode::kNotFound, "/no/file"));
 }
 

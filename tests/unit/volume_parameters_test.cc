@@ -12,12 +12,21 @@ TEST(VolumeParameters, DefaultsAndEveryKey) {
   EXPECT_EQ(defaults.spec.block_size_bytes(), 1 * kMiB);
   EXPECT_EQ(defaults.spec.file_mode(), 0444u);
   EXPECT_EQ(defaults.pool, "default");
-  ASSERT_OK_AND_ASSIGN(const VolumeParameters all,
-                       ParseVolumeParameters("v", {{"source", "s3://b/p"}, {"endpoint", "https://h"}, {"region", "eu-1"},
-                                                   {"pathStyle", "true"}, {"consistency", "strong"}, {"metadataTtl", "5m"},
-                                                   {"blockSize", "4MiB"}, {"access", "large-files"}, {"uid", "1"}, {"gid", "2"},
-                                                   {"fileMode", "0640"}, {"dirMode", "750"}, {"pool", "p"}, {"subPath", "a/b"},
-                                                   {"csi.storage.k8s.io/pod.name", "x"}}));
+  ASSERT_OK_AND_ASSIGN(const VolumeParameters all, ParseVolumeParameters("v", {{"source", "s3://b/p"},
+                                                                               {"endpoint", "https://h"},
+                                                                               {"region", "eu-1"},
+                                                                               {"pathStyle", "true"},
+                                                                               {"consistency", "strong"},
+                                                                               {"metadataTtl", "5m"},
+                                                                               {"blockSize", "4MiB"},
+                                                                               {"access", "large-files"},
+                                                                               {"uid", "1"},
+                                                                               {"gid", "2"},
+                                                                               {"fileMode", "0640"},
+                                                                               {"dirMode", "750"},
+                                                                               {"pool", "p"},
+                                                                               {"subPath", "a/b"},
+                                                                               {"csi.storage.k8s.io/pod.name", "x"}}));
   EXPECT_EQ(all.spec.metadata_ttl_ns(), 300'000'000'000);
   EXPECT_EQ(all.spec.directory_mode(), 0750u);
   EXPECT_EQ(all.sub_path, "a/b");

@@ -1,0 +1,63 @@
+"""Lints deploy/: manifests that Kubernetes would take, that agree with the programs, and that ask for no more than needed."""
+
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+problems = []
+
+
+def expect(condition, text):
+    if not condition:
+        problems.append(text)
+
+
+def documents():
+    for file in sorted((ROOT / "deploy/kubernetes").glob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text()):
+            yield file.name, document
+
+
+driver = re.search(r'kDriverName = "([^"]+)"', (ROOT / "csi/identity_service.h").read_text()).group(1)
+parameters = set(re.findall(r'"(\w+)"', re.search(r"kKeys\[\] = \{(.*?)\}", (ROOT / "csi/volume_parameters.cc").read_text(), re.S).group(1)))
+flags = set(re.findall(r'add_option\("--([\w-]+)"', (ROOT / "csi/main.cc").read_text()))
+kinds = {}
+for name, document in documents():
+    where = f"{name}: {document.get('kind')} {document.get('metadata', {}).get('name')}"
+    for field in ("apiVersion", "kind", "metadata"):
+        expect(field in document, f"{where}: no {field}")
+    kinds.setdefault(document["kind"], []).append(document)
+    if document["kind"] in ("ClusterRole", "Role"):
+        for rule in document["rules"]:
+            expect("*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], f"{where}: a wildcard in a rule")
+            expect("secrets" not in rule["resources"], f"{where}: may read secrets")
+    if document["kind"] in ("DaemonSet", "StatefulSet"):
+        pod = document["spec"]["template"]["spec"]
+        expect(document["spec"]["selector"]["matchLabels"].items() <= document["spec"]["template"]["metadata"]["labels"].items(), f"{where}: the selector")
+        volumes = {v["name"] for v in pod["volumes"]} | {c["metadata"]["name"] for c in document["spec"].get("volumeClaimTemplates", [])}
+        for container in pod["containers"]:
+            expect("requests" in container["resources"], f"{where}/{container['name']}: no resource requests")
+            expect({m["name"] for m in container["volumeMounts"]} <= volumes, f"{where}/{container['name']}: a volume that is not there")
+            if container["name"] == "sluice":
+                used = {a.split("=")[0].removeprefix("--") for a in container["args"]}
+                expect(used <= flags, f"{where}: flags that sluice-csi does not have: {used - flags}")
+            else:
+                context = container["securityContext"]
+                expect(context.get("readOnlyRootFilesystem") and context["capabilities"]["drop"] == ["ALL"], f"{where}/{container['name']}: privileges")
+    if document["kind"] == "StorageClass":
+        expect(document["provisioner"] == driver, f"{where}: the driver is {driver}")
+        own = {k for k in document["parameters"] if "kubernetes.io" not in k and not k.startswith("csi.storage.k8s.io/")}
+        expect(own <= parameters, f"{where}: parameters that do not exist: {own - parameters}")
+    if document["kind"] == "CSIDriver":
+        expect(document["metadata"]["name"] == driver, f"{where}: the driver is {driver}")
+
+for kind in ("CSIDriver", "DaemonSet", "StatefulSet", "StorageClass", "ClusterRole", "ConfigMap"):
+    expect(kind in kinds, f"no {kind}")
+json.loads((ROOT / "deploy/seccomp-io-uring.json").read_text())
+expect("ExecStart=/opt/sluice/bin/sluice-csi" in (ROOT / "deploy/sluice-csi.service").read_text(), "the systemd unit's program")
+print("\n".join(problems) or "deploy/ is in order")
+sys.exit(1 if problems else 0)
