@@ -57,6 +57,8 @@ io::Task<void> BlockStore::CloseFile(std::shared_ptr<Object> object, uint8_t tie
 io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
                                         std::span<std::byte> target, int fd) {
   const uint64_t file_offset = uint64_t{block} * object->block_size();
+  // One reader proves a block, the others that came with it wait: the kernel asks for a block in several pieces.
+  while (object->proving.contains(block)) co_await proved_.Wait();
   if (object->IsVerified(block)) {
     const uint32_t generation = object->generation;
     CO_RETURN_IF_ERROR(co_await io_.Read(fd, target, file_offset + offset_bytes));
@@ -64,10 +66,16 @@ io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, uint32_t
     if (generation == object->generation) co_return absl::OkStatus();
   }
   const AlignedBuffer buffer(object->BlockLength(block));
-  CO_RETURN_IF_ERROR(co_await io_.Read(fd, buffer.span(), file_offset));
+  object->proving.insert(block);
+  const uint32_t generation = object->generation;
+  const Status read = co_await io_.Read(fd, buffer.span(), file_offset);
+  object->proving.erase(block);
+  proved_.Notify();
+  CO_RETURN_IF_ERROR(read);
   if (XXH3_64bits(buffer.data(), buffer.size()) != object->checksum(block)) {
     co_return OutOfRange("block {} of {} does not have the bytes that were written", block, object->version.path);
   }
+  if (generation == object->generation) object->SetVerified(block);
   std::memcpy(target.data(), buffer.data() + offset_bytes, target.size());
   co_return absl::OkStatus();
 }
@@ -90,10 +98,7 @@ io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t bl
   use.End();
   // SUSPENDED: what is in the tier now need not be what was read and proven.
   const bool unchanged = generation == object->generation;
-  if (status.ok()) {
-    if (unchanged) object->SetVerified(block);
-    co_return true;
-  }
+  if (status.ok()) co_return true;
   if (!unchanged) co_return false;
   tier.bad_blocks.Add();
   tier.ReportFailure(status);

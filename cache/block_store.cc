@@ -10,7 +10,7 @@
 namespace sluice::cache {
 
 BlockStore::BlockStore(io::Loop& loop, io::FileIo& io)
-    : loop_(loop), io_(io), room_(loop), moves_(loop, kMovesMax), gate_(loop) {}
+    : loop_(loop), io_(io), room_(loop), proved_(loop), moves_(loop, kMovesMax), gate_(loop) {}
 
 BlockStore::~BlockStore() = default;
 

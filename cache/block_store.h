@@ -125,7 +125,8 @@ class BlockStore {
   std::list<std::shared_ptr<Object>> open_objects_;  // with a descriptor; least recently opened first
   uint64_t open_files_ = 0;
   std::array<bool, kMedia> evicting_{};
-  io::Event room_;
+  io::Event room_;    // a tier has more room, or a block's space is free again
+  io::Event proved_;  // a checksum was compared
   io::Semaphore moves_;
   io::Gate gate_;
 };

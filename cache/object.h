@@ -95,6 +95,7 @@ class Object {
 
   absl::flat_hash_map<uint32_t, std::shared_ptr<Fill>> fills;  // by block
   absl::flat_hash_set<uint32_t> freeing;                       // blocks whose space is being given back
+  absl::flat_hash_set<uint32_t> proving;                       // blocks whose checksum is being compared
   uint32_t generation = 0;                                     // counts blocks that were cleared
   ReadAhead read_ahead;
   bool pinned = false;  // by an administrator: never evicted

@@ -272,6 +272,7 @@ void ListExtendedAttributes(fuse_req_t request, fuse_ino_t ino, size_t size) {
 }
 
 void Init(void*, fuse_conn_info* connection) {
+  connection->max_readahead = Session::kRequestBytesMax;  // the plugin raises the mount's own read-ahead to it
   connection->max_background = Session::kBackgroundMax;
   connection->congestion_threshold = Session::kBackgroundMax * 3 / 4;
   fuse_unset_feature_flag(connection, FUSE_CAP_WRITEBACK_CACHE);

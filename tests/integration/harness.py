@@ -22,6 +22,7 @@ import grpc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build" / "dev"))
+SANITIZED = "asan" in BUILD.name  # its allocator takes several times the memory
 DEPS = ROOT / "build" / "deps"
 ACCESS_KEY = "AKIDEXAMPLE000000000"
 SECRET_KEY = "a-secret-of-some-length-0123456789"
