@@ -113,7 +113,6 @@ io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t bl
   const auto fd = co_await OpenFile(object, tier.index(), /*create=*/true);
   Status status = fd.status();
   if (status.ok()) status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
-  if (!status.ok()) tier.ReportFailure(status);
   if (status.ok()) tier.written_bytes.Add(bytes.size());
   co_return status;
 }
@@ -139,6 +138,7 @@ io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t bl
   // SUSPENDED: a second fill of the same block may have come first.
   if (!status.ok() || object->TierOf(block)) {
     tier.Charge(-static_cast<int64_t>(footprint));
+    tier.ReportFailure(status);
     co_return status.ok();
   }
   object->checksum(block) = checksum;

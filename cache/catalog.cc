@@ -146,6 +146,7 @@ Status Catalog::Rebuild() {
     }
     if ((record.flags & kLive) == 0) continue;
     live_.insert(static_cast<uint32_t>(ino));
+    live_bytes_ += record.size_bytes;
     children_[static_cast<uint32_t>(record.parent)].push_back(static_cast<uint32_t>(ino));
   }
   return absl::OkStatus();
@@ -230,6 +231,7 @@ StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t
 void Catalog::Unlink(Ino ino) {
   Record& record = *At(ino);
   live_.erase(static_cast<uint32_t>(ino));
+  live_bytes_ -= record.size_bytes;
   record.flags &= static_cast<uint8_t>(~kLive);
   auto& siblings = children_[static_cast<uint32_t>(record.parent)];
   const auto at = std::lower_bound(siblings.begin(), siblings.end(), ino);
@@ -256,6 +258,7 @@ StatusOr<Node> Catalog::Put(Ino directory, const source::Entry& entry, int64_t n
   }
   ASSIGN_OR_RETURN(const Ino ino, Append(directory, entry, now_ns));
   live_.insert(static_cast<uint32_t>(ino));
+  live_bytes_ += entry.size_bytes;
   children_[static_cast<uint32_t>(directory)].push_back(static_cast<uint32_t>(ino));
   return ToNode(ino);
 }
@@ -273,6 +276,7 @@ void Catalog::RemoveUnconfirmed(Ino directory, int64_t since_ns) {
     Record& record = *At(ino);
     if (record.confirmed_ns >= since_ns) return false;
     live_.erase(ino);
+    live_bytes_ -= record.size_bytes;
     record.flags &= static_cast<uint8_t>(~kLive);
     return true;
   });
@@ -287,6 +291,11 @@ void Catalog::SetListed(Ino directory, int64_t now_ns, uint64_t hidden) {
   const std::unique_lock lock(mutex_);
   At(directory)->listed_ns = now_ns;
   At(directory)->hidden = hidden;
+}
+
+uint64_t Catalog::live_bytes() const {
+  const std::shared_lock lock(mutex_);
+  return live_bytes_;
 }
 
 uint64_t Catalog::hidden_total() const {

@@ -58,6 +58,8 @@ class Catalog {
   // Up to `count` live children with numbers greater than `after`.
   std::vector<Node> Children(Ino directory, Ino after, size_t count) const;
   uint64_t node_count() const;
+  // Of the live files.
+  uint64_t live_bytes() const;
 
   // Says that the source has `entry` in `directory` now: confirms the node when nothing changed, else makes a new one
   // in its place. A directory hides a file of its name.
@@ -107,6 +109,7 @@ class Catalog {
   std::unique_ptr<MappedFile> names_;
   absl::flat_hash_set<uint32_t, ChildHash, ChildEqual> live_;
   absl::flat_hash_map<uint32_t, std::vector<uint32_t>> children_;  // by directory, ascending
+  uint64_t live_bytes_ = 0;
 };
 
 }  // namespace sluice::cache

@@ -254,6 +254,7 @@ io::Task<void> Dataset::PassLimits(uint64_t bytes) {
 }
 
 io::Task<void> Dataset::Close() {
+  limits_.Set(0, 0);  // those who wait there go on
   co_await gate_.Close();
   const std::lock_guard lock(open_mutex_);
   for (const auto& [ino, file] : open_files_) cache_.store().Release(file.object);

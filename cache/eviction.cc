@@ -82,6 +82,7 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
   // SUSPENDED: dropped or moved meanwhile.
   if (!status.ok() || object->TierOf(block) != *from) {
     target.Charge(-static_cast<int64_t>(footprint));
+    target.ReportFailure(status);
     co_return false;
   }
   by_medium_[*from]->policy().Erase(key, /*evicted=*/true);

@@ -86,7 +86,7 @@ void Tier::Charge(int64_t bytes) {
 void Tier::ReportFailure(const Status& status) {
   // NOT_FOUND and OUT_OF_RANGE are one file's trouble, INTERNAL this process'; the rest (EIO, EROFS) is the medium's.
   const StatusCode code = status.code();
-  if (!in_service() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange ||
+  if (!in_service() || status.ok() || code == StatusCode::kNotFound || code == StatusCode::kOutOfRange ||
       code == StatusCode::kInternal)
     return;
   if (code == StatusCode::kResourceExhausted) {

@@ -56,7 +56,8 @@ class Tier {
   bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(options_.low_watermark); }
   void Charge(int64_t bytes);
 
-  // An I/O failure: takes the tier out of service when it is one of the medium's, lowers the quota when it is full.
+  // What came of an operation. A failure takes the tier out of service when it is one of the medium's, lowers the quota
+  // when it is full.
   void ReportFailure(const Status& status);
   bool in_service() const { return failure_.ok(); }
   const Status& failure() const { return failure_; }

@@ -118,6 +118,10 @@ int Unmount(const Globals& globals, const MountFlags& flags) {
   v1::NodeUnstageVolumeResponse unstaged;
   status = node->NodeUnstageVolume(&unstage_context, unstage, &unstaged);
   if (!status.ok()) return ReportCsi(globals, flags, status);
+  // Unpublishing removes the directory, as Kubernetes wants it; here it was there before.
+  std::error_code ignored;
+  std::filesystem::create_directory(flags.directory, ignored);
+  std::filesystem::remove(StagingPath(flags), ignored);
   fmt::print("{} is unmounted\n", flags.directory);
   return kOk;
 }

@@ -5,7 +5,9 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <functional>
 #include <future>
+#include <thread>
 
 #include "csi/call.h"
 #include "csi/capabilities.h"
@@ -28,27 +30,21 @@ Status TurnTimedOut(const std::string& volume_id) {
   return Aborted("another call for volume {} is still under way; try again", volume_id);
 }
 
-// Runs a call that may hang on a volume whose daemon is away. The thread ends when the volume answers or is unmounted.
-std::optional<struct statvfs> StatWithin(const std::string& path, Duration deadline, int* error) {
-  struct Result {
-    struct statvfs fs{};
-    int error = 0;
-  };
+// Runs a call that may hang on a volume whose daemon is away. At the deadline nullopt; its thread ends when the volume
+// answers or is unmounted.
+template <typename Result>
+std::optional<Result> RunWithin(Duration deadline, std::function<Result()> call) {
   auto promise = std::make_shared<std::promise<Result>>();
   auto future = promise->get_future();
-  std::thread([promise, path] {
-    Result result;
-    if (::statvfs(path.c_str(), &result.fs) != 0) result.error = errno;
-    promise->set_value(result);
-  }).detach();
-  if (future.wait_for(deadline) != std::future_status::ready) {
-    *error = ETIMEDOUT;
-    return std::nullopt;
-  }
-  const Result result = future.get();
-  *error = result.error;
-  if (result.error != 0) return std::nullopt;
-  return result.fs;
+  std::thread([promise, call = std::move(call)] { promise->set_value(call()); }).detach();
+  if (future.wait_for(deadline) != std::future_status::ready) return std::nullopt;
+  return future.get();
+}
+
+StatusOr<struct statvfs> StatVolume(const std::string& path) {
+  struct statvfs fs{};
+  if (::statvfs(path.c_str(), &fs) != 0) return ErrnoStatus(errno, path);
+  return fs;
 }
 
 }  // namespace
@@ -156,7 +152,11 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
   RETURN_IF_ERROR(mounter_.MakeDirectory(request.target_path()));
-  return mounter_.Bind(request.staging_target_path(), request.target_path(), options);
+  // A subPath is looked up in the volume, and waits for its daemon.
+  const auto bound = RunWithin<Status>(kVolumeDeadline, [this, request, options] {
+    return mounter_.Bind(request.staging_target_path(), request.target_path(), options);
+  });
+  return bound.value_or(DeadlineExceeded("volume {} does not answer", request.volume_id()));
 }
 
 grpc::Status NodeService::NodePublishVolume(grpc::ServerContext*, const v1::NodePublishVolumeRequest* request,
@@ -184,9 +184,11 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   const Pool* const pool = pools_.Serving(request.volume_id());
   if (!mount || !IsOurs(*mount))
     return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
-  int error = 0;
-  const auto fs = StatWithin(request.volume_path(), kStatDeadline, &error);
-  if (fs) {
+  const StatusOr<struct statvfs> fs =
+      RunWithin<StatusOr<struct statvfs>>(kVolumeDeadline, [path = request.volume_path()] {
+        return StatVolume(path);
+      }).value_or(DeadlineExceeded("no answer within {} s", kVolumeDeadline / std::chrono::seconds(1)));
+  if (fs.ok()) {
     v1::VolumeUsage* bytes = reply->add_usage();
     bytes->set_unit(v1::VolumeUsage::BYTES);
     bytes->set_total(static_cast<int64_t>(fs->f_blocks * fs->f_frsize));
@@ -197,13 +199,13 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
     inodes->set_used(inodes->total());
   }
   v1::VolumeCondition* condition = reply->mutable_volume_condition();
-  condition->set_abnormal(!fs || pool == nullptr || !pool->ready());
+  condition->set_abnormal(!fs.ok() || pool == nullptr || !pool->ready());
   if (pool == nullptr) {
     condition->set_message("no daemon serves this mount; a pod that is started again gets a new one");
   } else if (!pool->ready()) {
     condition->set_message(fmt::format("the cache daemon is being restarted: {}", pool->last_failure()));
   } else {
-    condition->set_message(fs ? "served" : fmt::format("the volume does not answer: {}", std::strerror(error)));
+    condition->set_message(fs.ok() ? "served" : fmt::format("the volume does not answer: {}", Message(fs.status())));
   }
   return absl::OkStatus();
 }

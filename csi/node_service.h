@@ -4,7 +4,7 @@
 // broke off. What is staged is known from the kernel's mount table and the pools, not from files.
 //
 // Threads:   thread-safe; calls for one volume take turns.
-// Limits:    kTurnDeadline for its turn; the Pool's deadlines; kStatDeadline for a volume that may hang.
+// Limits:    kTurnDeadline for its turn; the Pool's deadlines; kVolumeDeadline for a volume that may hang.
 #pragma once
 
 #include "csi/keyed_lock.h"
@@ -19,7 +19,7 @@ class NodeService final : public ::csi::v1::Node::Service {
  public:
   static constexpr Duration kTurnDeadline = std::chrono::seconds(30);
   static constexpr Duration kReadyDeadline = std::chrono::seconds(20);
-  static constexpr Duration kStatDeadline = std::chrono::seconds(5);
+  static constexpr Duration kVolumeDeadline = std::chrono::seconds(10);
   static constexpr int64_t kVolumesMax = 1024;
   static constexpr uint64_t kReadAheadBytes = 1 << 20;
 

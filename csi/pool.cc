@@ -114,8 +114,10 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
     } else if (message.has_result()) {
       const std::lock_guard lock(mutex_);
       if (const auto found = pending_.find(message.number()); found != pending_.end()) found->second = message.result();
-      if (const auto found = resuming_.find(message.number()); found != resuming_.end())
-        OnResumed(found->second, message.result());
+      if (const auto found = mounting_.find(message.number()); found != mounting_.end()) {
+        OnMountAnswered(found->second, message.result());
+        mounting_.erase(found);
+      }
       changed_.notify_all();
     }
   }
@@ -129,12 +131,12 @@ void Pool::Resume(MessageSocket& socket) {
   socket_ = &socket;
   ++generation_;
   last_failure_.clear();
-  resuming_.clear();
+  mounting_.clear();
   for (const auto& [id, volume] : volumes_) {
     if (!volume.established) continue;
     broker::v1::Message request;
     request.set_number(next_number_++);
-    resuming_[request.number()] = id;
+    mounting_[request.number()] = id;
     *request.mutable_mount()->mutable_volume() = volume.spec;
     request.mutable_mount()->set_fuse_init(volume.fuse_init);
     request.mutable_mount()->set_resume(true);
@@ -146,12 +148,21 @@ void Pool::Resume(MessageSocket& socket) {
   changed_.notify_all();
 }
 
+// A volume is established from here on, in the order of the daemon's own messages: a daemon that dies right after its
+// answer has answered FUSE_INIT, and its successor is told to go on.
 // REQUIRES: mutex_ is held.
-void Pool::OnResumed(const std::string& volume_id, const broker::v1::Result& result) {
-  if (result.code() == 0) return;
-  spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", config().name, volume_id,
-                result.message());
-  volumes_.erase(volume_id);
+void Pool::OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result) {
+  const auto found = volumes_.find(volume_id);
+  if (found == volumes_.end()) return;
+  if (result.code() == 0) {
+    found->second.established = true;
+    return;
+  }
+  if (found->second.established) {
+    spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", config().name, volume_id,
+                  result.message());
+  }
+  volumes_.erase(found);
 }
 
 uint64_t Pool::Generation() const {
@@ -194,6 +205,7 @@ StatusOr<broker::v1::Result> Pool::Ask(broker::v1::Message request, int descript
   const uint64_t generation = generation_;
   request.set_number(number);
   pending_[number] = std::nullopt;
+  if (request.has_mount()) mounting_[number] = request.mount().volume().volume_id();
   const std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
   Status status = socket_->Send(request.SerializeAsString(), descriptors);
   const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
@@ -212,11 +224,17 @@ Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount) {
   broker::v1::Message request;
   *request.mutable_mount()->mutable_volume() = spec;
   request.mutable_mount()->set_fuse_init(mount.fuse_init);
-  ASSIGN_OR_RETURN(const broker::v1::Result result, Ask(std::move(request), mount.fd.get(), kMountDeadline));
-  if (result.code() != 0) return MakeStatus(static_cast<StatusCode>(result.code()), result.message());
+  const int descriptor = mount.fd.get();
+  {
+    const std::lock_guard lock(mutex_);
+    volumes_[spec.volume_id()] = {spec, std::move(mount.fd), std::move(mount.fuse_init), /*established=*/false};
+  }
+  const StatusOr<broker::v1::Result> result = Ask(std::move(request), descriptor, kMountDeadline);
+  if (result.ok() && result->code() == 0) return absl::OkStatus();
   const std::lock_guard lock(mutex_);
-  volumes_[spec.volume_id()] = {spec, std::move(mount.fd), std::move(mount.fuse_init), true};
-  return absl::OkStatus();
+  volumes_.erase(spec.volume_id());
+  if (!result.ok()) return result.status();
+  return MakeStatus(static_cast<StatusCode>(result->code()), result->message());
 }
 
 Status Pool::Unmount(const std::string& volume_id) {

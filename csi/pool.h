@@ -84,7 +84,7 @@ class Pool {
   void ReceiveLoop(MessageSocket& socket);
   void Resume(MessageSocket& socket);
   StatusOr<broker::v1::Result> Ask(broker::v1::Message request, int descriptor, Duration deadline);
-  void OnResumed(const std::string& volume_id, const broker::v1::Result& result);
+  void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
   void GiveUpConnections();
 
@@ -94,7 +94,7 @@ class Pool {
   // GUARDED_BY mutex_
   MessageSocket* socket_ = nullptr;  // null: no daemon answers
   std::map<uint64_t, std::optional<broker::v1::Result>> pending_;
-  std::map<uint64_t, std::string> resuming_;  // volumes that the daemon was told to go on with
+  std::map<uint64_t, std::string> mounting_;  // requests to mount or resume a volume, and which
   uint64_t next_number_ = 1;
   uint64_t generation_ = 0;  // counts daemons
   std::map<std::string, Volume> volumes_;

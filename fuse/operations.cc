@@ -246,6 +246,7 @@ void StatFs(fuse_req_t request, fuse_ino_t) {
   const cache::Dataset& dataset = Of(request).dataset();
   fs.f_bsize = dataset.options().block_size_bytes;
   fs.f_frsize = 4096;
+  fs.f_blocks = (dataset.catalog().live_bytes() + fs.f_frsize - 1) / fs.f_frsize;  // of the files known so far
   fs.f_files = dataset.catalog().node_count();
   fs.f_namemax = 255;
   fuse_reply_statfs(request, &fs);

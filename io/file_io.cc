@@ -13,7 +13,6 @@ class UringFileIo : public FileIo {
   explicit UringFileIo(Loop& loop) : FileIo(loop) {}
   std::string_view name() const override { return "io_uring"; }
 
- protected:
   void Start(FileRequest& r) override {
     io_uring_sqe* entry = loop_.ring()->Prepare(r);
     switch (r.kind) {
@@ -72,7 +71,6 @@ class ThreadFileIo : public FileIo {
   explicit ThreadFileIo(BlockingPool& pool) : FileIo(pool.loop()), pool_(pool) {}
   std::string_view name() const override { return "threads"; }
 
- protected:
   void Start(FileRequest& request) override {
     pool_.Start([this, &request] {
       const int result = Call(request);

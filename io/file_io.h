@@ -59,11 +59,11 @@ class FileIo {
   // "io_uring" or "threads".
   virtual std::string_view name() const = 0;
 
+  // Begins `request`; its Complete is called on the loop, later. For those who wrap a FileIo; others call the above.
+  virtual void Start(FileRequest& request) = 0;
+
  protected:
   explicit FileIo(Loop& loop) : loop_(loop) {}
-
-  // Begins `request`; its Complete is called on the loop, later.
-  virtual void Start(FileRequest& request) = 0;
 
   Loop& loop_;
 

@@ -111,10 +111,11 @@ def test_throttle_holds_and_is_lifted(mounted, who):
     read_all(path)
     plugin.sluice("throttle", who, "--read", "20MiB/s")
     rate = read_rate(path / "model.safetensors", 5)
-    # The kernel's own page cache gives some bytes back before the daemon is asked: read-ahead of at most 2 MiB.
-    assert 0.95 * 20 * MIB < rate < 1.05 * 20 * MIB + 2 * MIB / 5
+    # An upper bound only: a busy machine may be slower. The kernel's own pages give some bytes without the daemon: at
+    # most 2 MiB of read-ahead. That the rate is reached is tested on a clock of its own (tests/unit/throttle_test.cc).
+    assert rate < 1.05 * 20 * MIB + 2 * MIB / 5
     plugin.sluice("throttle", who, "--read", "none")
-    assert read_rate(path / "model.safetensors", 1) > 40 * MIB
+    assert read_rate(path / "model.safetensors", 1) > 1.5 * rate
     assert float(plugin.json("stats")["throttled_seconds"]) > 3
 
 
@@ -269,3 +270,4 @@ def test_mount_without_kubernetes(plugin, bucket, s3, tmp_path):
     assert len(os.listdir(target)) == 5
     plugin.sluice("unmount", target, "--csi-socket", plugin.endpoint)
     assert not any(str(target) in line for line in open("/proc/self/mountinfo"))
+    assert target.is_dir() and not list(plugin.directory.glob("staging-*"))

@@ -191,6 +191,26 @@ def test_staging_path_in_use(plugin, data):
     plugin.unmount("busy")
 
 
+def test_kernel_without_fuse(tmp_path, data):
+    """The plugin in a mount namespace of its own whose /dev has no fuse."""
+    directory = harness.new_directory()
+    empty = directory / "dev"
+    empty.mkdir()
+    (directory / "config.yaml").write_text("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}]}}")
+    script = f"mount --bind {empty} /dev && exec {harness.BUILD}/bin/sluice-csi --endpoint unix://{directory}/csi.sock --node-id n --state-dir {directory}/state --config {directory}/config.yaml"
+    process = harness.Process(["unshare", "-m", "sh", "-c", script], f"{directory}/plugin.log")
+    plugin = harness.Plugin.__new__(harness.Plugin)
+    plugin.directory, plugin.endpoint = directory, directory / "csi.sock"
+    plugin.messages, plugin.stubs = harness.load_csi()
+    try:
+        harness.wait_until(plugin.ready, what="the plugin")
+        name, message = code(plugin.stage, "v", {"source": f"file://{data}"})
+        assert name == "FAILED_PRECONDITION" and "no FUSE" in message
+    finally:
+        process.stop()
+        harness.remove_directory(directory)
+
+
 def test_publish_without_stage(plugin, data):
     assert code(plugin.publish, "unstaged", {"source": f"file://{data}"})[0] == "FAILED_PRECONDITION"
 
@@ -200,7 +220,8 @@ def test_stats_and_condition(plugin, data):
     m = plugin.messages
     stats = plugin.node("NodeGetVolumeStats", m.NodeGetVolumeStatsRequest(volume_id="stats", volume_path=str(target)))
     assert not stats.volume_condition.abnormal
-    assert {usage.unit for usage in stats.usage} == {m.VolumeUsage.BYTES, m.VolumeUsage.INODES}
+    used = {usage.unit: usage.used for usage in stats.usage}
+    assert used[m.VolumeUsage.INODES] > 0 and used[m.VolumeUsage.BYTES] >= 0
     plugin.unmount("stats")
     assert code(plugin.node, "NodeGetVolumeStats", m.NodeGetVolumeStatsRequest(volume_id="stats", volume_path=str(target)))[0] == "NOT_FOUND"
 
@@ -249,6 +270,15 @@ def test_bad_configuration(tmp_path, config, words):
     assert done.returncode == 1
     for word in words:
         assert word in done.stderr
+
+
+def test_tier_on_a_read_only_file_system(tmp_path):
+    directory = harness.new_directory("sluice-ro-")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,mode=0777", "tmpfs", directory], check=True)
+    try:
+        test_tier_that_cannot_be_used(tmp_path, f"{{medium: ssd, path: {directory}, quota: 8MiB}}", [str(directory), "read-only"])
+    finally:
+        harness.remove_directory(directory)
 
 
 @pytest.mark.parametrize("tier, words", [

@@ -289,3 +289,42 @@ def test_manifest_and_single_file_over_http(make_plugin, want):
     server.shutdown()
     plugin.destroy()
     harness.remove_directory(directory)
+
+
+def test_tls_is_verified_and_a_ca_file_may_be_given(make_plugin, want, tmp_path):
+    import http.server
+    import ssl
+    import subprocess
+    import threading
+
+    certificate, key = tmp_path / "ca.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    directory = harness.new_directory("sluice-tls-")
+    (directory / "file").write_bytes(want[:MIB])
+
+    class Whole(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(directory))
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Whole)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = {"source": f"https://127.0.0.1:{server.server_address[1]}/file"}
+
+    plugin = make_plugin(CONFIG)
+    with pytest.raises(grpc.RpcError) as error:
+        plugin.stage("tls", source)
+    assert error.value.code().name == "PERMISSION_DENIED" and "certificate" in error.value.details()
+    public = directory / "ca.pem"  # the daemon's user must be able to read it
+    public.write_bytes(certificate.read_bytes())
+    trusting = make_plugin(f"pools: {{default: {{tiers: [{{medium: ssd, quota: 64MiB}}], source: {{deadline: 5s, caFile: {public}}}}}}}")
+    path = trusting.mount("tls", source)
+    assert (path / "file").read_bytes() == want[:MIB]
+    server.shutdown()
+    harness.remove_directory(directory)

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tests/support/fake_source.h"
+#include "tests/support/fault_file_io.h"
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -84,7 +85,8 @@ class CacheTest : public testing::Test {
   TempDir directory;
   io::Loop loop;
   io::BlockingPool pool{loop, 2};
-  std::unique_ptr<io::FileIo> io = io::Ring::Probe().ok() ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool);
+  std::unique_ptr<FaultFileIo> io = std::make_unique<FaultFileIo>(
+      loop, io::Ring::Probe().ok() ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool));
   FakeSource source{loop};
   std::unique_ptr<Registry> metrics;
   std::unique_ptr<Cache> cache;
@@ -299,6 +301,50 @@ TEST_F(CacheTest, AReaderOvertakesAPrewarm) {
   source.Release();
   while (done == 0) Settle();
   EXPECT_EQ(texts[0], source.files["f"].substr(0, 100));
+}
+
+using Kind = io::FileRequest::Kind;
+
+TEST_F(CacheTest, ATierWhoseDiskFailsIsOutOfServiceAndReadsGoOn) {
+  source.files["f"] = RandomText(4 * kBlock, 17);
+  const auto object = Acquire("f");
+  ASSERT_OK(Read(object, 0, kBlock).status());
+  io->faults[Kind::kWrite] = EIO;
+  EXPECT_EQ(*Read(object, 0, 4 * kBlock), source.files["f"]);
+  EXPECT_FALSE(cache->store().tier(1)->in_service());
+  EXPECT_TRUE(Fails(cache->store().tier(1)->failure(), StatusCode::kUnavailable, "Input/output error"));
+  EXPECT_EQ(*Read(object, 0, 4 * kBlock), source.files["f"]);
+}
+
+TEST_F(CacheTest, AReadErrorIsAMiss) {
+  source.files["f"] = RandomText(2 * kBlock, 18);
+  ASSERT_OK(Read(Acquire("f"), 0, 2 * kBlock).status());
+  CloseCache();
+  Open();
+  io->faults[Kind::kRead] = EIO;
+  EXPECT_EQ(*Read(Acquire("f"), 0, 2 * kBlock), source.files["f"]);
+  EXPECT_FALSE(cache->store().tier(1)->in_service());
+}
+
+TEST_F(CacheTest, AFullDiskLowersTheQuota) {
+  source.files["f"] = RandomText(8 * kBlock, 19);
+  const auto object = Acquire("f");
+  ASSERT_OK(Read(object, 0, 4 * kBlock).status());
+  const uint64_t used = cache->store().tier(1)->used_bytes();
+  io->faults[Kind::kWrite] = ENOSPC;
+  EXPECT_EQ(*Read(object, 0, 8 * kBlock), source.files["f"]);
+  EXPECT_TRUE(cache->store().tier(1)->in_service());
+  EXPECT_LE(cache->store().tier(1)->quota_bytes(), used);
+  io->faults.clear();
+  EXPECT_EQ(*Read(object, 0, 8 * kBlock), source.files["f"]);
+}
+
+TEST_F(CacheTest, RunningOutOfDescriptorsIsNoFaultOfTheDisk) {
+  source.files["f"] = RandomText(2 * kBlock, 20);
+  io->faults[Kind::kOpen] = EMFILE;
+  EXPECT_EQ(*Read(Acquire("f"), 0, 2 * kBlock), source.files["f"]);
+  EXPECT_TRUE(cache->store().tier(1)->in_service());
+  EXPECT_GT(cache->store().tier(1)->quota_bytes(), 0u);
 }
 
 }  // namespace
