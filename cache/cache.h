@@ -37,7 +37,7 @@ class Cache {
                                                Registry& metrics);
 
   // How many bytes were read, or nullopt: then Read it. Clamped to the object's end.
-  // When `source` reads ahead of a sequential reader it is told through the loop; it must live as long as the object.
+  // `source` is for reading ahead, on the loop; it must outlive the call's object.
   std::optional<size_t> TryRead(const std::shared_ptr<Object>& object, source::Source& source, uint64_t offset_bytes,
                                 std::span<std::byte> target);
 

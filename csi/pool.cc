@@ -1,5 +1,6 @@
 #include "csi/pool.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -27,24 +28,33 @@ Pool::~Pool() {
   if (supervisor_.joinable()) supervisor_.join();
 }
 
+namespace {
+
+// Makes the directory, and gives it away. Its parent may be the daemon's own, which may have put a symbolic link there:
+// none is followed.
+Status MakeOwned(const std::string& path, uid_t uid, gid_t gid, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return ErrnoStatus(errno, path);
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, fmt::format("the pool's directory {}", path));
+  if (::fchown(fd.get(), uid, gid) != 0 || ::fchmod(fd.get(), mode) != 0) return ErrnoStatus(errno, path);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 Status Pool::PrepareDirectories() const {
   const auto uid = static_cast<uid_t>(config().uid);
   const auto gid = static_cast<gid_t>(config().gid);
   const std::string directory = PoolDirectory(options_.state_directory, config().name);
   std::error_code error;
-  std::filesystem::create_directories(directory, error);
+  std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
   if (error) return Unavailable("the pool's directory {}: {}", directory, error.message());
-  const auto own = [&](const std::string& path, mode_t mode) -> Status {
-    if (::chown(path.c_str(), uid, gid) != 0 || ::chmod(path.c_str(), mode) != 0) return ErrnoStatus(errno, path);
-    return absl::OkStatus();
-  };
-  RETURN_IF_ERROR(own(directory, 0750));
+  RETURN_IF_ERROR(MakeOwned(directory, uid, gid, 0750));
   for (const TierConfig& tier : config().tiers) {
     // Directories of our own making only: a path that was configured must be there, or it is a mistake.
-    const bool own_path = tier.path.starts_with(directory + "/");
-    if (own_path) std::filesystem::create_directory(tier.path, error);
-    if (tier.medium == "dram" && own_path) RETURN_IF_ERROR(Mounter::MountTmpfs(tier.path, tier.quota_bytes, uid, gid));
-    if (own_path) RETURN_IF_ERROR(own(tier.path, 0700));
+    if (!tier.path.starts_with(directory + "/")) continue;
+    RETURN_IF_ERROR(MakeOwned(tier.path, uid, gid, 0700));
+    if (tier.medium == "dram") RETURN_IF_ERROR(Mounter::MountTmpfs(tier.path, tier.quota_bytes, uid, gid));
   }
   return absl::OkStatus();
 }

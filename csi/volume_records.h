@@ -30,7 +30,7 @@ class VolumeRecords {
   Status Create(const VolumeRecord& record);
   Status Delete(const std::string& id);  // what is not there is no error
   std::optional<VolumeRecord> Find(const std::string& id) const;
-  // In order of the ids, from the first one greater than `after`.
+  // By id.
   std::map<std::string, VolumeRecord> All() const;
 
  private:

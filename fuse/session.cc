@@ -95,10 +95,7 @@ void Session::Serve(size_t thread) {
   while (fuse_session_exited(session_) == 0) {
     const int length = fuse_session_receive_buf(session_, &buffer);
     if (length == -EINTR || length == -EAGAIN) continue;
-    if (length <= 0) {
-      ended_ = true;  // ENODEV: unmounted, or aborted
-      break;
-    }
+    if (length <= 0) break;  // ENODEV: unmounted, or aborted
     fuse_session_process_buf(session_, &buffer);
   }
   std::free(buffer.mem);

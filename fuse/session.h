@@ -63,8 +63,6 @@ class Session {
 
   // No thread takes requests any more; those under way may go on. Idempotent.
   void Stop();
-  // The kernel has ended the connection: the volume is unmounted everywhere, or was aborted.
-  bool ended() const { return ended_; }
 
   const SessionOptions& options() const { return options_; }
   cache::Dataset& dataset() { return dataset_; }
@@ -84,7 +82,6 @@ class Session {
   io::Loop& loop_;
   SessionMetrics& metrics_;
   fuse_session* session_ = nullptr;
-  std::atomic<bool> ended_{false};
   std::atomic<size_t> serving_{0};
   std::vector<std::thread> threads_;
 };

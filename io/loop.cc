@@ -62,25 +62,22 @@ void Loop::Turn() {
   RunReady();
 }
 
-bool Loop::RunReady() {
+void Loop::RunReady() {
   std::deque<std::function<void()>> posted;
   {
     const std::lock_guard lock(mutex_);
     posted.swap(posted_);
   }
-  bool ran = !posted.empty();
   for (auto& function : posted) function();
   while (!timers_.empty() && timers_.begin()->first <= clock_.Now()) {
     ready_.push_back(timers_.begin()->second);
     timers_.erase(timers_.begin());
   }
   while (!ready_.empty()) {
-    ran = true;
     const std::coroutine_handle<> handle = ready_.front();
     ready_.pop_front();
     handle.resume();
   }
-  return ran;
 }
 
 }  // namespace sluice::io

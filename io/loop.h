@@ -64,9 +64,9 @@ class Loop {
   const Clock& clock() const { return clock_; }
 
  private:
-  // One turn: waits at most until the next timer, then runs all that is ready. False when nothing ran.
+  // One turn: waits at most until the next timer, then runs all that is ready.
   void Turn();
-  bool RunReady();
+  void RunReady();
   void Enter();
   template <typename T>
   static Task<void> Finish(Task<T> task, std::optional<T>* value, bool* done);

@@ -203,3 +203,24 @@ def test_dead_mounts_of_an_earlier_plugin_are_staged_anew(make_plugin, s3, s3_vo
         (path / "file").read_text()
     path = plugin.mount("dead", context, secrets)
     assert (path / "file").read_text() == "text"
+
+
+def test_a_daemon_cannot_lead_the_plugin_elsewhere(make_plugin):
+    """A daemon taken over by an attacker owns its pool's directory: a symbolic link there gives it nothing."""
+    plugin = make_plugin("pools: {default: {tiers: [{medium: dram, quota: 64MiB}, {medium: ssd, quota: 64MiB}]}}")
+    plugin.stop()
+    harness.unmount_below(plugin.directory)
+    victim = plugin.directory / "victim"
+    victim.mkdir()
+    pool = plugin.state / "pools/default"
+    for tier in ["dram", "ssd"]:
+        (pool / tier).rename(pool / f"{tier}-aside")
+        (pool / tier).symlink_to(victim)
+        with pytest.raises(AssertionError):
+            plugin.start()
+        assert victim.stat().st_uid == 0
+        assert not any(str(victim) in line for line in open("/proc/self/mountinfo"))
+        (pool / tier).unlink()
+        (pool / f"{tier}-aside").rename(pool / tier)
+        harness.unmount_below(plugin.directory)
+    plugin.start()
