@@ -8,7 +8,7 @@
 //
 // Threads:   Put, Delete and Drain from any thread; Scan before the first write, from one.
 // Owns:      the database and its thread.
-// Limits:    at most kQueuedMax queued changes; a further Put waits for the writer, and is counted.
+// Limits:    at most kQueuedMax queued changes; a further Put waits for the writer.
 // Errors:    Open: FAILED_PRECONDITION when another process has it; a database that is damaged is moved aside and a
 //            new one begun (the cache is cold then), which is logged. A write that fails is logged and counted.
 // Format:    docs/on-disk-format.md, "Index".
