@@ -118,7 +118,13 @@ void Prewarmer::ForgetOldJobs() {
 }
 
 void Prewarmer::Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mount>& mount) {
-  job->status.set_state(admin::v1::Job::RUNNING);
+  // It begins anew, whatever it had done before its daemon or its mount went: what is cached is passed over quickly.
+  admin::v1::Job fresh;
+  fresh.set_id(job->status.id());
+  *fresh.mutable_request() = job->status.request();
+  fresh.set_state(admin::v1::Job::RUNNING);
+  job->status = std::move(fresh);
+  job->sampled_bytes = 0;
   Save(*job);
   loop_.Post([this, job, mount] { io::Spawn(Run(job, mount)); });
 }

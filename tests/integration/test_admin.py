@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import time
 import urllib.request
@@ -78,15 +79,17 @@ def test_cancel(mounted):
     assert plugin.sluice("job", "cancel", job, check=False).returncode == 1
 
 
-def test_job_goes_on_after_a_kill(mounted):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_job_goes_on_after_a_restart(mounted, how):
     plugin, path = mounted
     job = plugin.json("prewarm", "data", "--limit", "15MiB/s")["id"]
     time.sleep(0.5)
     pid = plugin.daemon_pid()
-    os.kill(pid, 9)
+    os.kill(pid, how)
     harness.wait_until(lambda: plugin.daemon_pid() not in (None, pid) and plugin.ready(), what="the next daemon")
     done = harness.wait_until(lambda: (j := next(j for j in plugin.json("jobs")["jobs"] if j["id"] == job))["state"] == "SUCCEEDED" and j, 60, "the job")
     assert int(done["bytes_fetched"]) < int(done["bytes_done"]), "what was cached before is not fetched again"
+    assert done["bytes_done"] == done["bytes_total"] and done["files_done"] == "41"
     before = plugin.source_bytes()
     read_all(path)
     assert plugin.source_bytes() == before
@@ -270,4 +273,4 @@ def test_mount_without_kubernetes(plugin, bucket, s3, tmp_path):
     assert len(os.listdir(target)) == 5
     plugin.sluice("unmount", target, "--csi-socket", plugin.endpoint)
     assert not any(str(target) in line for line in open("/proc/self/mountinfo"))
-    assert target.is_dir() and not list(plugin.directory.glob("staging-*"))
+    assert target.is_dir() and not list(plugin.directory.glob("staging-*-here"))
