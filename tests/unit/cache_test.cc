@@ -303,6 +303,34 @@ TEST_F(CacheTest, AReaderOvertakesAPrewarm) {
   EXPECT_EQ(texts[0], source.files["f"].substr(0, 100));
 }
 
+TEST_F(CacheTest, HotBlocksMoveUpAndColdOnesDown) {
+  CloseCache();
+  std::filesystem::create_directory(directory / "dram");
+  metrics = std::make_unique<Registry>();
+  CacheOptions options;
+  options.store.tiers = {{.medium = Medium::kDram, .path = directory / "dram", .quota_bytes = 8 * kBlock},
+                         {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 64 * kBlock}};
+  options.store.index_directory = directory / "index";
+  options.read_ahead_max_bytes = 0;
+  ASSERT_OK_AND_ASSIGN(cache, Cache::Open(options, loop, *io, *metrics));
+  const auto read_whole = [this](const std::string& path) {
+    const auto object = Acquire(path);
+    EXPECT_EQ(*Read(object, 0, object->size()), source.files[path]);
+    return object;
+  };
+  // Eight objects of two blocks: more than the DRAM tier holds, so the first ones are moved down.
+  for (int i = 0; i < 8; ++i)
+    source.files["f" + std::to_string(i)] = RandomText(2 * kBlock, 30 + static_cast<uint32_t>(i));
+  for (int i = 0; i < 8; ++i) read_whole("f" + std::to_string(i));
+  const auto cold = Acquire("f0");
+  ASSERT_EQ(cold->blocks_in(1), 2u);
+  const size_t reads = source.reads;
+  for (int i = 0; i < BlockStore::kPromotionHits; ++i) read_whole("f0");
+  for (int i = 0; i < 100 && cold->blocks_in(0) < 2; ++i) Settle();
+  EXPECT_EQ(cold->blocks_in(0), 2u) << "read often enough to be worth a place in memory";
+  EXPECT_EQ(source.reads, reads);
+}
+
 using Kind = io::FileRequest::Kind;
 
 TEST_F(CacheTest, ATierWhoseDiskFailsIsOutOfServiceAndReadsGoOn) {
