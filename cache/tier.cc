@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "common/bytes.h"
+#include "common/suggest.h"
 
 namespace sluice::cache {
 namespace {
@@ -24,6 +25,12 @@ Labels LabelsOf(const TierOptions& options) {
 }
 
 }  // namespace
+
+StatusOr<Medium> ParseMedium(std::string_view name) {
+  const auto found = std::find(std::begin(kMediumNames), std::end(kMediumNames), name);
+  if (found == std::end(kMediumNames)) return InvalidArgument("no tier '{}'{}", name, DidYouMean(name, kMediumNames));
+  return static_cast<Medium>(found - std::begin(kMediumNames));
+}
 
 StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metrics) {
   const std::string_view medium = kMediumNames[static_cast<size_t>(options.medium)];

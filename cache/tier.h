@@ -25,6 +25,9 @@
 
 namespace sluice::cache {
 
+// "dram", "ssd", "hdd". Error: INVALID_ARGUMENT with the nearest one.
+StatusOr<Medium> ParseMedium(std::string_view name);
+
 struct TierOptions {
   Medium medium = Medium::kSsd;
   std::string path;

@@ -117,14 +117,6 @@ void YamlMapping::Fraction(std::string_view key, double* target) {
   });
 }
 
-void YamlMapping::Boolean(std::string_view key, bool* target) {
-  Scalar(key, "true or false", [&](const std::string& text) -> Status {
-    if (text != "true" && text != "false") return InvalidArgument("'{}' is neither true nor false", text);
-    *target = text == "true";
-    return absl::OkStatus();
-  });
-}
-
 void YamlMapping::Seconds(std::string_view key, Duration* target) {
   Scalar(key, "a duration such as 30s", [&](const std::string& text) {
     ASSIGN_OR_RETURN(*target, ParseDuration(text));

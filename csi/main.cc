@@ -4,14 +4,13 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "common/unix_socket.h"
 #include "csi/controller_service.h"
 #include "csi/identity_service.h"
 #include "csi/node_service.h"
@@ -31,15 +30,8 @@ struct Flags {
 StatusOr<std::string> PrepareSocket(const std::string& endpoint) {
   if (!endpoint.starts_with("unix://")) return InvalidArgument("--endpoint '{}': write unix:///PATH", endpoint);
   const std::string path = endpoint.substr(7);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (!path.starts_with('/') || path.size() >= sizeof address.sun_path) {
-    return InvalidArgument("--endpoint '{}': an absolute path of at most {} bytes is needed", endpoint,
-                           sizeof address.sun_path - 1);
-  }
-  std::copy(path.begin(), path.end(), address.sun_path);
-  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+  ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
+  if (IsAnswered(address)) {
     return FailedPrecondition("another plugin serves {}; stop it first", path);
   }
   ::unlink(path.c_str());

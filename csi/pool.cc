@@ -203,11 +203,6 @@ std::string Pool::last_failure() const {
   return socket_ != nullptr ? "" : last_failure_;
 }
 
-pid_t Pool::daemon_pid() const {
-  const std::lock_guard lock(mutex_);
-  return daemon_pid_;
-}
-
 StatusOr<broker::v1::Result> Pool::Ask(broker::v1::Message request, int descriptor, Duration deadline) {
   std::unique_lock lock(mutex_);
   if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", config().name, last_failure_);

@@ -57,7 +57,6 @@ class Pool {
   // Why it is not; empty when it is.
   std::string last_failure() const;
   uint64_t restarts() const { return restarts_; }
-  pid_t daemon_pid() const;
 
   // Hands a new mount to the daemon and returns when it is served.
   Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount);

@@ -7,32 +7,16 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <vector>
 
+#include "common/unix_socket.h"
+
 namespace sluice::daemon {
 namespace {
-
-StatusOr<sockaddr_un> AddressOf(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return InvalidArgument("the socket path {} is too long: {} bytes, at most {}; choose a shorter --state-dir", path,
-                           path.size(), sizeof address.sun_path - 1);
-  }
-  std::copy(path.begin(), path.end(), address.sun_path);
-  return address;
-}
-
-// Whether someone answers; a file without a listener is stale.
-bool IsAlive(const sockaddr_un& address) {
-  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
 
 bool IsAllowed(int connection, gid_t group) {
   ucred peer{};
@@ -53,8 +37,8 @@ bool IsAllowed(int connection, gid_t group) {
 }  // namespace
 
 StatusOr<std::unique_ptr<AdminSocket>> AdminSocket::Listen(const std::string& path, grpc::Service& service) {
-  ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
-  if (IsAlive(address)) return FailedPrecondition("another process serves the admin socket {}", path);
+  ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
+  if (IsAnswered(address)) return FailedPrecondition("another process serves the admin socket {}", path);
   ::unlink(path.c_str());
   std::unique_ptr<AdminSocket> socket(new AdminSocket);
   socket->path_ = path;

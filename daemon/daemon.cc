@@ -19,17 +19,10 @@ namespace {
 
 constexpr size_t kPoolThreads = 4;
 
-StatusOr<cache::Medium> MediumOf(const std::string& name) {
-  for (size_t i = 0; i < cache::kMedia; ++i) {
-    if (cache::kMediumNames[i] == name) return static_cast<cache::Medium>(i);
-  }
-  return InvalidArgument("no medium '{}'", name);
-}
-
 StatusOr<cache::CacheOptions> CacheOptionsOf(const PoolConfig& config, const std::string& pool_directory) {
   cache::CacheOptions options;
   for (const TierConfig& tier : config.tiers) {
-    ASSIGN_OR_RETURN(const cache::Medium medium, MediumOf(tier.medium));
+    ASSIGN_OR_RETURN(const cache::Medium medium, cache::ParseMedium(tier.medium));
     options.store.tiers.push_back({.medium = medium,
                                    .path = tier.path,
                                    .quota_bytes = tier.quota_bytes,
@@ -68,6 +61,7 @@ StatusOr<bool> UseRing(const std::string& io) {
 struct Daemon::Parts {
   explicit Parts(bool use_ring, DaemonOptions o)
       : options(std::move(o)),
+        uses_ring(use_ring),
         loop(use_ring),
         pool(loop, kPoolThreads),
         source_metrics(metrics),
@@ -83,6 +77,7 @@ struct Daemon::Parts {
   }
 
   DaemonOptions options;
+  const bool uses_ring;
   Registry metrics;
   io::Loop loop;
   io::BlockingPool pool;
@@ -113,8 +108,7 @@ Status Daemon::Parts::Open() {
   std::error_code error;
   std::filesystem::create_directories(catalogs, error);
   if (error) return Unavailable("{}: {}", catalogs, error.message());
-  file_io = options.config.io == "threads" || !io::Ring::Probe().ok() ? io::MakeThreadFileIo(pool)
-                                                                      : io::MakeUringFileIo(loop);
+  file_io = uses_ring ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool);
   http = std::make_shared<source::HttpClient>(loop, options.config.ca_file);
   sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
   ASSIGN_OR_RETURN(const cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));

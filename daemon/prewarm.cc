@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "common/suggest.h"
-
 namespace sluice::daemon {
 
 using admin::v1::StartPrewarmRequest;
@@ -45,12 +43,9 @@ std::string RecordKey(const std::string& id) { return cache::kJobRecords + id; }
 
 StatusOr<std::optional<uint8_t>> MediumOf(const std::string& tier, const cache::BlockStore& store) {
   if (tier.empty()) return std::optional<uint8_t>();
-  for (uint8_t medium = 0; medium < cache::kMedia; ++medium) {
-    if (cache::kMediumNames[medium] != tier) continue;
-    if (store.tier(medium) == nullptr) return InvalidArgument("this pool has no {} tier", tier);
-    return std::optional<uint8_t>(medium);
-  }
-  return InvalidArgument("no tier '{}'{}", tier, DidYouMean(tier, cache::kMediumNames));
+  ASSIGN_OR_RETURN(const cache::Medium medium, cache::ParseMedium(tier));
+  if (store.tier(static_cast<uint8_t>(medium)) == nullptr) return InvalidArgument("this pool has no {} tier", tier);
+  return std::optional<uint8_t>(static_cast<uint8_t>(medium));
 }
 
 }  // namespace
