@@ -25,6 +25,10 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
   co_return object->fd(tier);
 }
 
+io::Task<StatusOr<UniqueFd>> BlockStore::OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier) {
+  co_return co_await io_.Open(by_medium_[tier]->directory_fd(), Tier::FileName(object->id), O_RDONLY);
+}
+
 io::Task<void> BlockStore::CloseIdleFiles() {
   // A sixteenth at a time; objects with fills or handles stay.
   std::vector<std::shared_ptr<Object>> idle;

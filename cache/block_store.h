@@ -62,6 +62,15 @@ class BlockStore {
 
   // A block was read from its tier; may move it up.
   void Touch(const std::shared_ptr<Object>& object, uint32_t block);
+  // The object was opened by a reader whose reads the store will not see.
+  void TouchAll(const std::shared_ptr<Object>& object);
+  // Brings an object whose blocks are all cached into one tier, and proves those that are not proven yet.
+  io::Task<void> Settle(std::shared_ptr<Object> object);
+  // A descriptor of the object's file in a tier, for somebody else to read it with.
+  io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier);
+
+  // While it is false nothing leaves a tier: after a restart the holders of an earlier process come first.
+  void SetEvictionAllowed(bool allowed) { eviction_allowed_ = allowed; }
 
   // Drops all of an object's blocks; returns the bytes freed.
   io::Task<uint64_t> Evict(std::shared_ptr<Object> object);
@@ -87,6 +96,7 @@ class BlockStore {
 
   io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
                            Tier& tier);
+  bool MayLeave(Object& object) const;
   Tier* TierFor(const Object& object, std::optional<uint8_t> wanted);
   io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
   io::Task<bool> EvictDown(Tier& tier);
@@ -94,6 +104,7 @@ class BlockStore {
   io::Task<bool> EvictOne(Tier& tier);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
+  io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to);
   // The block is no longer in its tier, as far as anybody can tell; its space is not touched. Returns the tier.
   uint8_t Disown(Object& object, uint32_t block, bool evicted = false);
   // The same, and frees its space.
@@ -125,6 +136,7 @@ class BlockStore {
   std::list<std::shared_ptr<Object>> open_objects_;  // with a descriptor; least recently opened first
   uint64_t open_files_ = 0;
   std::array<bool, kMedia> evicting_{};
+  bool eviction_allowed_ = true;
   io::Event room_;    // a tier has more room, or a block's space is free again
   io::Event proved_;  // a checksum was compared
   io::Semaphore moves_;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <mutex>
@@ -13,7 +14,7 @@
 namespace sluice::cache {
 namespace {
 
-constexpr uint64_t kMagic = 0x31746143'63696c53;  // "SlicCat1"
+constexpr uint64_t kMagic = 0x32746143'63696c53;  // "SlicCat2"
 constexpr uint64_t kGrowBytes = 4u << 20;
 constexpr uint64_t kMapBytes = uint64_t{1} << 37;  // address space only: 2^31 nodes of 64 bytes
 
@@ -34,7 +35,10 @@ struct Catalog::Record {
   int64_t mtime_ns;
   int64_t confirmed_ns;
   int64_t listed_ns;  // directories
-  uint64_t hidden;    // directories
+  union {
+    uint64_t hidden;  // directories
+    Handles handles;  // files
+  };
 };
 
 // A file that grows at its end, mapped once at a fixed address. The first 64 bytes are its header.
@@ -280,6 +284,31 @@ void Catalog::RemoveUnconfirmed(Ino directory, int64_t since_ns) {
     record.flags &= static_cast<uint8_t>(~kLive);
     return true;
   });
+}
+
+Catalog::Handles Catalog::HandlesOf(Ino ino) const {
+  const std::shared_lock lock(mutex_);
+  if (ino <= kRootIno || ino >= kRootIno + node_count()) return {};
+  Handles& handles = At(ino)->handles;
+  return {std::atomic_ref(handles.cached).load(), std::atomic_ref(handles.passthrough).load()};
+}
+
+void Catalog::AddHandle(Ino ino, bool passthrough) {
+  const std::shared_lock lock(mutex_);
+  Handles& handles = At(ino)->handles;
+  std::atomic_ref(passthrough ? handles.passthrough : handles.cached).fetch_add(1);
+}
+
+Catalog::Handles Catalog::RemoveHandle(Ino ino, bool passthrough) {
+  {
+    const std::shared_lock lock(mutex_);
+    Handles& handles = At(ino)->handles;
+    const std::atomic_ref count(passthrough ? handles.passthrough : handles.cached);
+    uint32_t open = count.load();
+    while (open > 0 && !count.compare_exchange_weak(open, open - 1)) {
+    }
+  }
+  return HandlesOf(ino);
 }
 
 int64_t Catalog::listed_ns(Ino directory) const {

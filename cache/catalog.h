@@ -69,6 +69,17 @@ class Catalog {
   // Removes the children that were not confirmed since `since_ns`: what a complete listing no longer has.
   void RemoveUnconfirmed(Ino directory, int64_t since_ns);
 
+  // The handles that are open on a file. They are counted here because they outlive the process: one that dies over an
+  // open may leave a handle too many, never one too few.
+  struct Handles {
+    uint32_t cached = 0;       // the kernel reads through its page cache
+    uint32_t passthrough = 0;  // the kernel reads the cache file itself
+  };
+  Handles HandlesOf(Ino ino) const;
+  void AddHandle(Ino ino, bool passthrough);
+  // Returns what is left.
+  Handles RemoveHandle(Ino ino, bool passthrough);
+
   // When the directory was listed to its end, and how many names of it cannot be shown; 0 when it never was.
   int64_t listed_ns(Ino directory) const;
   void SetListed(Ino directory, int64_t now_ns, uint64_t hidden);

@@ -174,35 +174,36 @@ StatusOr<std::shared_ptr<Object>> Dataset::AcquireObject(Ino ino) const {
       {options_.identity, catalog_->Path(ino), node->entry.version, node->entry.size_bytes, options_.block_size_bytes});
 }
 
-Status Dataset::Open(Ino ino) {
-  const std::lock_guard lock(open_mutex_);
-  OpenFile& file = open_files_[ino];
-  if (file.object == nullptr) {
-    auto object = AcquireObject(ino);
-    if (!object.ok()) {
-      open_files_.erase(ino);
-      return object.status();
-    }
-    file.object = *std::move(object);
+StatusOr<std::shared_ptr<Object>> Dataset::ObjectOf(Ino ino) {
+  const std::lock_guard lock(objects_mutex_);
+  if (const auto found = objects_.find(ino); found != objects_.end()) return found->second;
+  ASSIGN_OR_RETURN(std::shared_ptr<Object> object, AcquireObject(ino));
+  objects_[ino] = object;
+  const Catalog::Handles handles = catalog_->HandlesOf(ino);
+  if (handles.cached + handles.passthrough == 0) {
+    unopened_.push_back(ino);
+    if (unopened_.size() > kUnopenedMax) ForgetUnopened();
   }
-  ++file.handles;
-  return absl::OkStatus();
+  return object;
 }
 
-void Dataset::Release(Ino ino) {
-  std::shared_ptr<Object> last;
-  {
-    const std::lock_guard lock(open_mutex_);
-    const auto found = open_files_.find(ino);
-    if (found == open_files_.end()) return;  // opened before a restart of the daemon
-    if (found->second.handles > 1) {
-      --found->second.handles;
-      return;
-    }
-    last = std::move(found->second.object);
-    open_files_.erase(found);
-  }
-  loop_.Post([this, last = std::move(last)] { cache_.store().Release(last); });
+// REQUIRES: objects_mutex_ is held.
+void Dataset::ForgetUnopened() {
+  const Ino oldest = unopened_.front();
+  unopened_.pop_front();
+  const Catalog::Handles handles = catalog_->HandlesOf(oldest);
+  const auto found = objects_.find(oldest);
+  if (found == objects_.end() || handles.cached + handles.passthrough > 0) return;
+  loop_.Post([this, object = std::move(found->second)] { cache_.store().Release(object); });
+  objects_.erase(found);
+}
+
+void Dataset::Closed(Ino ino) {
+  const std::lock_guard lock(objects_mutex_);
+  const auto found = objects_.find(ino);
+  if (found == objects_.end()) return;
+  loop_.Post([this, object = std::move(found->second)] { cache_.store().Release(object); });
+  objects_.erase(found);
 }
 
 io::Task<Status> Dataset::Confirm(Ino ino) {
@@ -219,22 +220,8 @@ io::Task<Status> Dataset::Confirm(Ino ino) {
   co_return absl::OkStatus();
 }
 
-StatusOr<std::shared_ptr<Object>> Dataset::ObjectOf(Ino ino) {
-  const std::lock_guard lock(open_mutex_);
-  OpenFile& file = open_files_[ino];
-  if (file.object == nullptr) {  // opened before a restart of the daemon
-    auto object = AcquireObject(ino);
-    if (!object.ok()) {
-      open_files_.erase(ino);
-      return object.status();
-    }
-    file.object = *std::move(object);
-  }
-  return file.object;
-}
-
 std::optional<size_t> Dataset::TryRead(Ino ino, uint64_t offset_bytes, std::span<std::byte> target) {
-  if (limits_.active() || node_limits_.active()) return std::nullopt;
+  if (throttled()) return std::nullopt;
   const auto object = ObjectOf(ino);
   if (!object.ok()) return std::nullopt;
   return cache_.TryRead(*object, *source_, offset_bytes, target);
@@ -256,9 +243,9 @@ io::Task<void> Dataset::PassLimits(uint64_t bytes) {
 io::Task<void> Dataset::Close() {
   limits_.Set(0, 0);  // those who wait there go on
   co_await gate_.Close();
-  const std::lock_guard lock(open_mutex_);
-  for (const auto& [ino, file] : open_files_) cache_.store().Release(file.object);
-  open_files_.clear();
+  const std::lock_guard lock(objects_mutex_);
+  for (const auto& [ino, object] : objects_) cache_.store().Release(object);
+  objects_.clear();
 }
 
 }  // namespace sluice::cache

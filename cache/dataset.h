@@ -7,13 +7,14 @@
 // An inode number stands for one version of one object (cache/catalog.h), so a file that is open keeps its version: a
 // read that needs the source after the object was replaced fails with ABORTED (ESTALE), and never mixes two versions.
 //
-// Threads:     Try…, Get, Open, Release, TryRead from any thread; the rest on the loop.
+// Threads:     Try…, Get, ObjectOf, Closed from any thread; the rest on the loop.
 // Suspends:    Lookup, List, Read, ReadLink, Refresh.
 // Owns:        its source and catalog, and a reference to each object that is open.
 // Limits:      at most one listing per directory at a time; throttles as set.
 // Errors:      the source's; a listing that breaks off leaves what was listed before.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,6 +46,8 @@ struct LookupResult {
 
 class Dataset {
  public:
+  static constexpr size_t kUnopenedMax = 1024;
+
   static StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options, std::unique_ptr<source::Source> source,
                                                  Cache& cache, io::Loop& loop, ReadLimits& node_limits,
                                                  Counter* throttled_ns);
@@ -52,6 +55,7 @@ class Dataset {
 
   const DatasetOptions& options() const { return options_; }
   const Catalog& catalog() const { return *catalog_; }
+  Catalog& catalog() { return *catalog_; }
 
   // Asks the source for its root: whether it exists and lets us in.
   io::Task<Status> Check();
@@ -71,9 +75,11 @@ class Dataset {
 
   io::Task<StatusOr<std::string>> ReadLink(Ino ino);
 
-  // A handle on a file. Under strong consistency the caller asks Confirm first.
-  Status Open(Ino ino);
-  void Release(Ino ino);
+  // The object of a file that is open, or read without having been opened. Kept until Closed; of those that nobody
+  // opened, the last kUnopenedMax.
+  StatusOr<std::shared_ptr<Object>> ObjectOf(Ino ino);
+  // No handle on the file is left.
+  void Closed(Ino ino);
   // ABORTED when the source has another version of the file now.
   io::Task<Status> Confirm(Ino ino);
   bool must_confirm() const { return options_.consistency == Consistency::kStrong; }
@@ -87,6 +93,8 @@ class Dataset {
   source::Source& source() { return *source_; }
 
   ReadLimits& limits() { return limits_; }
+  // Reads must pass a limit: the daemon has to see them.
+  bool throttled() const { return limits_.active() || node_limits_.active(); }
   // Waits for the dataset's and the node's limits.
   io::Task<void> PassLimits(uint64_t bytes);
 
@@ -100,11 +108,6 @@ class Dataset {
     Status status;
     bool finished = false;
   };
-  struct OpenFile {
-    std::shared_ptr<Object> object;
-    uint32_t handles = 0;
-  };
-
   Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
           ReadLimits& node_limits, Counter* throttled_ns);
 
@@ -114,7 +117,7 @@ class Dataset {
   std::shared_ptr<Listing> StartListing(Ino directory);
   io::Task<void> RunListing(Ino directory, std::shared_ptr<Listing> listing);
   io::Task<Status> ListPages(Ino directory, std::shared_ptr<Listing> listing);
-  StatusOr<std::shared_ptr<Object>> ObjectOf(Ino ino);
+  void ForgetUnopened();
 
   const DatasetOptions options_;
   std::unique_ptr<source::Source> source_;
@@ -127,8 +130,10 @@ class Dataset {
 
   absl::flat_hash_map<Ino, std::shared_ptr<Listing>> listings_;  // loop
 
-  std::mutex open_mutex_;
-  absl::flat_hash_map<Ino, OpenFile> open_files_;  // GUARDED_BY open_mutex_
+  std::mutex objects_mutex_;
+  // GUARDED_BY objects_mutex_
+  absl::flat_hash_map<Ino, std::shared_ptr<Object>> objects_;
+  std::deque<Ino> unopened_;  // whose objects nobody has opened, oldest first
 };
 
 }  // namespace sluice::cache

@@ -24,6 +24,8 @@ Tier* BlockStore::TierFor(const Object& object, std::optional<uint8_t> wanted) {
   return last;
 }
 
+bool BlockStore::MayLeave(Object& object) const { return eviction_allowed_ && object.LetGo(); }
+
 io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
   while (!tier.HasRoom(bytes)) {
     if (evicting_[tier.index()]) {
@@ -57,7 +59,7 @@ io::Task<void> BlockStore::EvictInBackground(Tier& tier) { co_await EvictDown(ti
 io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   const auto victim = tier.policy().Victim([this](const BlockKey& key) {
     const auto object = Find(key.object);
-    return object != nullptr && !object->pinned;
+    return object != nullptr && !object->pinned && MayLeave(*object);
   });
   if (!victim) co_return false;
   const std::shared_ptr<Object> object = Find(victim->object);
@@ -65,13 +67,15 @@ io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   if (const Tier* below = Below(tier); below != nullptr) {
     if (co_await Move(object, victim->block, below->index())) co_return true;
   }
-  if (object->TierOf(victim->block) == tier.index()) co_await Drop(object, victim->block, /*evicted=*/true);
+  // SUSPENDED: opened meanwhile, it stays after all.
+  if (object->TierOf(victim->block) == tier.index() && MayLeave(*object))
+    co_await Drop(object, victim->block, /*evicted=*/true);
   co_return true;
 }
 
 io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
   const auto from = object->TierOf(block);
-  if (!from || *from == to) co_return false;
+  if (!from || *from == to || !MayLeave(*object)) co_return false;
   const AlignedBuffer buffer(object->BlockLength(block));
   if (!co_await ReadBlock(object, block, 0, buffer.span())) co_return false;
   Tier& target = *by_medium_[to];
@@ -79,8 +83,8 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
   const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(buffer.size()));
   if (!target.policy().Admit(key) || !co_await Reserve(target, footprint)) co_return false;
   const Status status = co_await WriteTo(object, block, buffer.span(), target);
-  // SUSPENDED: dropped or moved meanwhile.
-  if (!status.ok() || object->TierOf(block) != *from) {
+  // SUSPENDED: dropped, moved or opened meanwhile.
+  if (!status.ok() || object->TierOf(block) != *from || !MayLeave(*object)) {
     target.Charge(-static_cast<int64_t>(footprint));
     target.ReportFailure(status);
     co_return false;
@@ -104,8 +108,47 @@ void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
   for (const auto& above : tiers_) {
     if (above->index() >= *tier) return;
     if (!above->in_service() || object->size() > above->options().quota_bytes / kObjectsPerTierMin) continue;
+    // What is whole stays whole: it moves as one.
+    if (object->WholeIn()) return (void)io::Spawn(Gather(object, above->index()));
     return (void)io::Spawn(Promote(object, block, above->index()));
   }
+}
+
+void BlockStore::TouchAll(const std::shared_ptr<Object>& object) {
+  for (uint32_t block = object->block_count(); block > 0; --block) {
+    const auto tier = object->TierOf(block - 1);
+    if (tier && block > 1) by_medium_[*tier]->policy().Touch({object->id, block - 1});
+  }
+  if (object->block_count() > 0) Touch(object, 0);  // and count it towards a place in a faster tier
+}
+
+io::Task<void> BlockStore::Settle(std::shared_ptr<Object> object) {
+  if (object->cached_blocks() < object->block_count() || object->WholeIn()) co_return;
+  uint8_t most = 0;
+  for (uint8_t medium = 1; medium < kMedia; ++medium) {
+    if (object->blocks_in(medium) > object->blocks_in(most)) most = medium;
+  }
+  co_await Gather(object, most);
+}
+
+io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to) {
+  if (object->gathering) co_return;
+  const io::Gate::Holder holder = gate_.Enter();
+  object->gathering = true;
+  co_await moves_.Acquire(1, io::Urgency::kPrewarm);
+  bool good = true;
+  for (uint32_t block = 0; block < object->block_count() && good && !gate_.closed(); ++block) {
+    const auto tier = object->TierOf(block);
+    if (!tier) break;
+    if (*tier != to) {
+      good = co_await Move(object, block, to);
+    } else if (!object->IsVerified(block)) {
+      std::byte first;  // its checksum covers the block
+      good = co_await ReadBlock(object, block, 0, {&first, 1});
+    }
+  }
+  moves_.Release(1);
+  object->gathering = false;
 }
 
 io::Task<void> BlockStore::Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
@@ -136,9 +179,11 @@ io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t bl
   const uint64_t footprint = Tier::Footprint(object->BlockLength(block));
   object->freeing.insert(block);
   co_await object->Quiesce(loop_);
-  if (object->blocks_in(medium) == 0 && object->fills.empty() && object->file_uses() == 0) {
+  if (object->held()) {
+    // Only a bad block leaves a held object: it is fetched again, and written over the bad bytes.
+  } else if (object->blocks_in(medium) == 0 && object->fills.empty() && object->file_uses() == 0) {
     co_await UnlinkFile(object, tier);
-  } else {
+  } else if (!object->read_by_kernel) {
     const Object::FileUse use(*object);
     const auto fd = co_await OpenFile(object, medium, /*create=*/false);
     if (fd.ok()) (void)co_await io_.Punch(*fd, uint64_t{block} * object->block_size(), footprint);
@@ -165,7 +210,7 @@ Tier* BlockStore::Below(const Tier& tier) const {
 
 io::Task<uint64_t> BlockStore::Evict(std::shared_ptr<Object> object) {
   uint64_t freed_bytes = 0;
-  for (uint32_t block = 0; block < object->block_count(); ++block) {
+  for (uint32_t block = 0; block < object->block_count() && MayLeave(*object); ++block) {
     if (!object->TierOf(block)) continue;
     freed_bytes += Tier::Footprint(object->BlockLength(block));
     co_await Drop(object, block, /*evicted=*/true);

@@ -35,26 +35,52 @@ std::optional<uint8_t> Object::TierOf(uint32_t block) const {
 
 bool Object::IsVerified(uint32_t block) const { return (blocks_[block].state.load() & kVerified) != 0; }
 
+std::optional<uint8_t> Object::WholeIn() const {
+  const uint8_t tier = whole_in_.load();
+  return tier == kNotWhole ? std::nullopt : std::optional<uint8_t>(tier);
+}
+
+void Object::UpdateWhole() {
+  uint8_t whole = kNotWhole;
+  for (uint8_t tier = 0; tier < kMedia; ++tier) {
+    if (block_count_ > 0 && tier_blocks_[tier] == block_count_ && verified_blocks_ == block_count_) whole = tier;
+  }
+  whole_in_.store(whole);
+}
+
 void Object::SetPresent(uint32_t block, uint8_t tier, bool verified) {
   ClearBlock(block);
   ++tier_blocks_[tier];
   blocks_[block].hits = 0;
-  blocks_[block].state.store(static_cast<uint8_t>((tier + 1) | (verified ? kVerified : 0)));
+  blocks_[block].state.store(static_cast<uint8_t>(tier + 1));
+  if (verified) SetVerified(block);
 }
 
-void Object::SetVerified(uint32_t block) { blocks_[block].state.fetch_or(kVerified); }
+void Object::SetVerified(uint32_t block) {
+  if ((blocks_[block].state.fetch_or(kVerified) & kVerified) == 0) ++verified_blocks_;
+  UpdateWhole();
+}
 
 void Object::ClearBlock(uint32_t block) {
   const auto tier = TierOf(block);
   if (!tier) return;
+  whole_in_.store(kNotWhole);
   --tier_blocks_[*tier];
   ++generation;
-  blocks_[block].state.store(0);
+  if ((blocks_[block].state.exchange(0) & kVerified) != 0) --verified_blocks_;
+}
+
+bool Object::LetGo() {
+  while (!holders_.empty()) {
+    if (!holders_.back()->LetGo()) return false;
+    holders_.pop_back();
+  }
+  return true;
 }
 
 uint32_t Object::cached_blocks() const {
   uint32_t count = 0;
-  for (const uint32_t in_tier : tier_blocks_) count += in_tier;
+  for (const auto& in_tier : tier_blocks_) count += in_tier;
   return count;
 }
 

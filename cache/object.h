@@ -9,7 +9,8 @@
 // Limits:      24 bytes per block and about 300 per object.
 // Invariants:  I1 a block's state names a tier only after its bytes are written there.
 //              I2 TryRead returns bytes of blocks that were proven in this process's life (verified), or nothing.
-//              I3 after a block's state is cleared, Quiesce returns when no TryRead can still be reading it.
+//              I3 while a holder refuses to let go, no block leaves its file and no hole is punched into it.
+//              I4 after a block's state is cleared, Quiesce returns when no TryRead can still be reading it.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -21,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "cache/key.h"
 #include "cache/read_ahead.h"
@@ -29,6 +31,15 @@
 namespace sluice::cache {
 
 struct Fill;
+
+// Somebody outside the cache who uses an object's file as it is: a reader that the kernel serves by itself, a published
+// tree. Asked on the loop before a block leaves the file.
+class FileHolder {
+ public:
+  virtual ~FileHolder() = default;
+  // False: the file is in use, nothing may leave it. True: this holder has ended, and is forgotten.
+  virtual bool LetGo() = 0;
+};
 
 // What a tier is made of; at most one tier of each, fastest first. The numbers are in the index on disk.
 enum class Medium : uint8_t { kDram = 0, kSsd = 1, kHdd = 2 };
@@ -54,6 +65,10 @@ class Object {
   // The tier that holds the block.
   std::optional<uint8_t> TierOf(uint32_t block) const;
   bool IsVerified(uint32_t block) const;
+  // The tier that has every block, all of them proven. It stays so only while a holder sees to it.
+  std::optional<uint8_t> WholeIn() const;
+  uint32_t blocks_in(uint8_t tier) const { return tier_blocks_[tier].load(); }
+  uint32_t cached_blocks() const;
 
   // Reads without waiting for a device: nullopt unless every byte is present, proven, and in memory (DRAM tier or
   // page cache). Clamped to the object's end. `*tier` is the tier of the first byte.
@@ -67,9 +82,6 @@ class Object {
   void ClearBlock(uint32_t block);
   uint64_t& checksum(uint32_t block) { return blocks_[block].checksum; }
   uint8_t& hits(uint32_t block) { return blocks_[block].hits; }
-  uint32_t blocks_in(uint8_t tier) const { return tier_blocks_[tier]; }
-  uint32_t cached_blocks() const;
-
   int fd(uint8_t tier) const { return fds_[tier].load(); }
   void set_fd(uint8_t tier, int fd) { fds_[tier].store(fd); }
 
@@ -90,6 +102,12 @@ class Object {
   };
   uint32_t file_uses() const { return file_uses_; }
 
+  void AddHolder(FileHolder& holder) { holders_.push_back(&holder); }
+  void RemoveHolder(FileHolder& holder) { std::erase(holders_, &holder); }
+  bool held() const { return !holders_.empty(); }
+  // Whether blocks may leave. Ends the holders that agree.
+  bool LetGo();
+
   // Waits until every TryRead that began before has ended.
   io::Task<void> Quiesce(io::Loop& loop);
 
@@ -98,7 +116,10 @@ class Object {
   absl::flat_hash_set<uint32_t> proving;                       // blocks whose checksum is being compared
   uint32_t generation = 0;                                     // counts blocks that were cleared
   ReadAhead read_ahead;
-  bool pinned = false;  // by an administrator: never evicted
+  bool pinned = false;     // by an administrator: never evicted
+  bool gathering = false;  // on its way into one tier
+  // The kernel may go on reading the file for handles of a volume that is gone: no hole is punched into it any more.
+  bool read_by_kernel = false;
   // In BlockStore's list of objects with open files.
   std::optional<std::list<std::shared_ptr<Object>>::iterator> open_position;
 
@@ -109,11 +130,17 @@ class Object {
     uint64_t checksum = 0;
   };
   static constexpr uint8_t kVerified = 0x80;
+  static constexpr uint8_t kNotWhole = 0xff;
+
+  void UpdateWhole();
 
   const uint32_t block_count_;
   std::unique_ptr<Block[]> blocks_;
   std::array<std::atomic<int>, kMedia> fds_;
-  std::array<uint32_t, kMedia> tier_blocks_{};
+  std::array<std::atomic<uint32_t>, kMedia> tier_blocks_{};
+  uint32_t verified_blocks_ = 0;
+  std::atomic<uint8_t> whole_in_{kNotWhole};
+  std::vector<FileHolder*> holders_;
   std::atomic<uint32_t> opens_{0};
   // Readers under way, counted by the parity of the epoch they began in.
   std::atomic<uint32_t> epoch_{0};

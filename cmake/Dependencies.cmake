@@ -33,7 +33,8 @@ endif()
 
 # libfuse: the system's where it is new enough and has the ring, else the one scripts/setup built.
 find_library(FUSE_LIBRARY fuse3 PATHS "${SLUICE_DEPS}/fuse/lib" NO_DEFAULT_PATH REQUIRED)
+add_library(fuse_kernel INTERFACE)  # the kernel's interface alone: fuse_kernel.h
+target_include_directories(fuse_kernel SYSTEM INTERFACE "${SLUICE_DEPS}/fuse/include/fuse3")
 add_library(fuse3 INTERFACE)
-target_include_directories(fuse3 SYSTEM INTERFACE "${SLUICE_DEPS}/fuse/include/fuse3")
-target_link_libraries(fuse3 INTERFACE "${FUSE_LIBRARY}")
+target_link_libraries(fuse3 INTERFACE fuse_kernel "${FUSE_LIBRARY}")
 target_link_options(fuse3 INTERFACE "-Wl,-rpath,${SLUICE_DEPS}/fuse/lib" "-Wl,--disable-new-dtags")

@@ -93,6 +93,7 @@ std::string Pool::RunDaemon() {
       "--state-dir", options_.state_directory,  "--pool",      config().name,
       "--restarts",  std::to_string(restarts_), "--broker-fd", std::to_string(DaemonProcess::kBrokerFd)};
   if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
+  tiers_ = TierDirectories::Open(config());
   auto process = DaemonProcess::Start({.program = options_.daemon_program,
                                        .arguments = std::move(arguments),
                                        .uid = static_cast<uid_t>(config().uid),
@@ -119,21 +120,51 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
     auto received = socket.Receive();
     broker::v1::Message message;
     if (!received.ok() || !message.ParseFromString(received->bytes)) break;
-    if (message.has_hello()) {
-      Resume(socket);
-    } else if (message.has_result()) {
-      const std::lock_guard lock(mutex_);
-      if (const auto found = pending_.find(message.number()); found != pending_.end()) found->second = message.result();
-      if (const auto found = mounting_.find(message.number()); found != mounting_.end()) {
-        OnMountAnswered(found->second, message.result());
-        mounting_.erase(found);
-      }
-      changed_.notify_all();
-    }
+    OnMessage(socket, message, received->descriptors);
   }
   const std::lock_guard lock(mutex_);
   socket_ = nullptr;
   changed_.notify_all();
+}
+
+void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<const UniqueFd> descriptors) {
+  if (message.has_hello()) {
+    Resume(socket);
+  } else if (message.has_result()) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = pending_.find(message.number()); found != pending_.end()) found->second = message.result();
+    if (const auto found = mounting_.find(message.number()); found != mounting_.end()) {
+      OnMountAnswered(found->second, message.result());
+      mounting_.erase(found);
+    }
+    changed_.notify_all();
+  } else if (message.has_open_backing()) {
+    const auto id = OpenBacking(message.open_backing(), descriptors);
+    broker::v1::Message answer;
+    answer.set_number(message.number());
+    answer.mutable_backing()->set_id(id.ok() ? *id : 0);
+    answer.mutable_backing()->set_code(static_cast<int>(id.status().code()));
+    answer.mutable_backing()->set_message(std::string(Message(id.status())));
+    if (const Status sent = socket.Send(answer.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
+  } else if (message.has_close_backing()) {
+    const std::lock_guard lock(mutex_);
+    const auto found = volumes_.find(message.close_backing().volume_id());
+    if (found == volumes_.end()) return;
+    found->second.backings.Close(found->second.fuse_fd.get(), message.close_backing().inode());
+  }
+}
+
+StatusOr<int32_t> Pool::OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors) {
+  if (descriptors.size() != 1) return InvalidArgument("OpenBacking with {} descriptors", descriptors.size());
+  const std::lock_guard lock(mutex_);
+  const auto found = volumes_.find(request.volume_id());
+  if (found == volumes_.end()) return NotFound("no volume {}", request.volume_id());
+  auto id = found->second.backings.Open(found->second.fuse_fd.get(), request.inode(), descriptors[0].get(), tiers_);
+  if (id.status().code() == StatusCode::kPermissionDenied) {
+    spdlog::error("pool {}: volume {}: the daemon asked for a backing file that it may not have: {}", config().name,
+                  request.volume_id(), Message(id.status()));
+  }
+  return id;
 }
 
 void Pool::Resume(MessageSocket& socket) {
@@ -150,11 +181,15 @@ void Pool::Resume(MessageSocket& socket) {
     *request.mutable_mount()->mutable_volume() = volume.spec;
     request.mutable_mount()->set_fuse_init(volume.fuse_init);
     request.mutable_mount()->set_resume(true);
+    request.mutable_mount()->mutable_backings()->insert(volume.backings.ids().begin(), volume.backings.ids().end());
     const int descriptor = volume.fuse_fd.get();
     if (const Status sent = socket.Send(request.SerializeAsString(), {&descriptor, 1}); !sent.ok()) {
       spdlog::warn("pool {}: volume {}: {}", config().name, id, Message(sent));
     }
   }
+  broker::v1::Message resumed;
+  resumed.mutable_resumed();
+  if (const Status sent = socket.Send(resumed.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
   changed_.notify_all();
 }
 
@@ -232,7 +267,7 @@ Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount) {
   const int descriptor = mount.fd.get();
   {
     const std::lock_guard lock(mutex_);
-    volumes_[spec.volume_id()] = {spec, std::move(mount.fd), std::move(mount.fuse_init), /*established=*/false};
+    volumes_[spec.volume_id()] = {spec, std::move(mount.fd), std::move(mount.fuse_init), /*established=*/false, {}};
   }
   const StatusOr<broker::v1::Result> result = Ask(std::move(request), descriptor, kMountDeadline);
   if (result.ok() && result->code() == 0) return absl::OkStatus();

@@ -1,7 +1,8 @@
 // One pool: its daemon, kept alive, and the FUSE connections of its volumes, kept open. This is the broker.
 //
-// It holds a duplicate of every volume's FUSE descriptor and the bytes of its FUSE_INIT. When the daemon dies it is
-// started again, after a backoff, and is handed them all: readers wait that long and see no error.
+// It holds a duplicate of every volume's FUSE descriptor, the bytes of its FUSE_INIT and the backing files of its
+// inodes. When the daemon dies it is started again, after a backoff, and is handed them all: readers wait that long and
+// see no error.
 //
 // Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
 // Owns:        the daemon's process, the descriptors, the credentials of mounted volumes (in memory only).
@@ -22,6 +23,7 @@
 
 #include "common/message_socket.h"
 #include "common/pool_config.h"
+#include "csi/backing_files.h"
 #include "csi/daemon_process.h"
 #include "csi/mounter.h"
 #include "proto/broker.pb.h"
@@ -73,6 +75,7 @@ class Pool {
     UniqueFd fuse_fd;
     std::string fuse_init;
     bool established = false;  // the daemon has answered FUSE_INIT
+    BackingFiles backings;
   };
 
   explicit Pool(PoolOptions options) : options_(std::move(options)) {}
@@ -81,13 +84,16 @@ class Pool {
   // Runs one daemon until it ends; how it ended.
   std::string RunDaemon();
   void ReceiveLoop(MessageSocket& socket);
+  void OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<const UniqueFd> descriptors);
   void Resume(MessageSocket& socket);
+  StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   StatusOr<broker::v1::Result> Ask(broker::v1::Message request, int descriptor, Duration deadline);
   void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
   void GiveUpConnections();
 
   const PoolOptions options_;
+  TierDirectories tiers_;  // as they were when the daemon started; the supervisor's thread only
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   // GUARDED_BY mutex_

@@ -60,8 +60,9 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
       out->mutable_throttle()->set_read_bytes_per_second(mount->dataset->limits().bytes_per_second());
       out->mutable_throttle()->set_requests_per_second(mount->dataset->limits().requests_per_second());
     });
-    out->set_path("daemon");
-    out->set_path_reason("passthrough and native publish are not built yet");
+    const std::string reason = mount->session->files().reason();
+    out->set_path(reason.empty() ? "passthrough" : "page-cache");
+    out->set_path_reason(reason);
   }
   return grpc::Status::OK;
 }

@@ -26,10 +26,23 @@ void BrokerClient::Run(const std::string& version) {
       spdlog::error("a broker message of {} bytes cannot be read; it is ignored", received->bytes.size());
       continue;
     }
+    if (request->has_backing()) {
+      backings_.OnAnswer(request->number(), std::move(*request->mutable_backing()));
+      continue;
+    }
+    if (request->has_resumed()) {
+      ResumedOne();
+      continue;
+    }
+    if (request->mount().resume()) ++resuming_;
     auto descriptor = std::make_shared<UniqueFd>();
     if (!received->descriptors.empty()) *descriptor = std::move(received->descriptors.front());
     workers.Start([this, request, descriptor] { Carry(*request, std::move(*descriptor)); });
   }
+}
+
+void BrokerClient::ResumedOne() {
+  if (--resuming_ == 0) on_resumed_();
 }
 
 void BrokerClient::Carry(const broker::v1::Message& request, UniqueFd descriptor) {
@@ -48,6 +61,7 @@ void BrokerClient::Carry(const broker::v1::Message& request, UniqueFd descriptor
     default:
       status = Unimplemented("broker message {} is not known to this daemon", static_cast<int>(request.body_case()));
   }
+  if (request.mount().resume()) ResumedOne();
   broker::v1::Message answer;
   answer.set_number(request.number());
   answer.mutable_result()->set_code(static_cast<int>(status.code()));

@@ -6,9 +6,12 @@
 // Errors:    go back to the plugin as Results. When the plugin goes, Run returns: without it the daemon has no purpose.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <string>
 
 #include "common/message_socket.h"
+#include "daemon/backing_client.h"
 #include "daemon/mounts.h"
 #include "daemon/prewarm.h"
 
@@ -18,8 +21,15 @@ class BrokerClient {
  public:
   static constexpr size_t kWorkers = 8;
 
-  BrokerClient(UniqueFd socket, Mounts& mounts, Prewarmer& prewarmer, io::Loop& loop)
-      : socket_(std::move(socket)), mounts_(mounts), prewarmer_(prewarmer), loop_(loop) {}
+  // `on_resumed` is called once, when what the daemon before this one has served is served again.
+  BrokerClient(MessageSocket& socket, Mounts& mounts, Prewarmer& prewarmer, BackingClient& backings, io::Loop& loop,
+               std::function<void()> on_resumed)
+      : socket_(socket),
+        mounts_(mounts),
+        prewarmer_(prewarmer),
+        backings_(backings),
+        loop_(loop),
+        on_resumed_(std::move(on_resumed)) {}
 
   // Says Hello and serves requests until the plugin goes or Stop.
   void Run(const std::string& version);
@@ -28,11 +38,15 @@ class BrokerClient {
 
  private:
   void Carry(const broker::v1::Message& request, UniqueFd descriptor);
+  void ResumedOne();
 
-  MessageSocket socket_;
+  MessageSocket& socket_;
   Mounts& mounts_;
   Prewarmer& prewarmer_;
+  BackingClient& backings_;
   io::Loop& loop_;
+  const std::function<void()> on_resumed_;
+  std::atomic<size_t> resuming_{1};  // mounts under way, and the end of their list
 };
 
 }  // namespace sluice::daemon

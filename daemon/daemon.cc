@@ -61,11 +61,14 @@ StatusOr<bool> UseRing(const std::string& io) {
 struct Daemon::Parts {
   explicit Parts(bool use_ring, DaemonOptions o)
       : options(std::move(o)),
+        broker_socket(std::move(options.broker)),
         uses_ring(use_ring),
         loop(use_ring),
         pool(loop, kPoolThreads),
         source_metrics(metrics),
         session_metrics(metrics),
+        open_files_metrics(metrics),
+        backings(broker_socket, loop),
         throttled_ns(metrics.AddCounter("sluice_throttled_seconds_total",
                                         "Time that reads and jobs waited for a throttle", {}, 1e-9)),
         mounts_gauge(metrics.AddGauge("sluice_mounts", "Volumes that are served")),
@@ -77,12 +80,15 @@ struct Daemon::Parts {
   }
 
   DaemonOptions options;
+  MessageSocket broker_socket;
   const bool uses_ring;
   Registry metrics;
   io::Loop loop;
   io::BlockingPool pool;
   source::SourceMetrics source_metrics;
   fuse::SessionMetrics session_metrics;
+  fuse::OpenFilesMetrics open_files_metrics;
+  BackingClient backings;
   Counter& throttled_ns;
   Gauge& mounts_gauge;
   cache::ReadLimits node_limits;
@@ -113,6 +119,8 @@ Status Daemon::Parts::Open() {
   sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
   ASSIGN_OR_RETURN(const cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));
   ASSIGN_OR_RETURN(cache, cache::Cache::Open(cache_options, loop, *file_io, metrics));
+  // What the kernel reads by itself must not leave before its volume has said so.
+  cache->store().SetEvictionAllowed(false);
   mounts = std::make_unique<Mounts>(MountContext{.catalogs_directory = catalogs,
                                                  .cache = *cache,
                                                  .loop = loop,
@@ -121,6 +129,8 @@ Status Daemon::Parts::Open() {
                                                  .node_limits = node_limits,
                                                  .throttled_ns = throttled_ns,
                                                  .session_metrics = session_metrics,
+                                                 .open_files_metrics = open_files_metrics,
+                                                 .backings = backings,
                                                  .mounts_gauge = mounts_gauge,
                                                  .session_threads = options.config.session_threads});
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, loop);
@@ -143,7 +153,8 @@ Status Daemon::Parts::Open() {
   if (!options.config.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(options.config.metrics_listen, metrics));
   }
-  broker = std::make_unique<BrokerClient>(std::move(options.broker), *mounts, *prewarmer, loop);
+  broker = std::make_unique<BrokerClient>(broker_socket, *mounts, *prewarmer, backings, loop,
+                                          [this] { loop.Post([this] { cache->store().SetEvictionAllowed(true); }); });
   return absl::OkStatus();
 }
 

@@ -68,9 +68,11 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   session.directory_mode = spec.directory_mode();
   session.threads = context_.session_threads;
   session.resume = request.resume();
-  ASSIGN_OR_RETURN(mount->session,
-                   fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session), *mount->dataset,
-                                        context_.cache, context_.loop, context_.session_metrics));
+  session.backings.insert(request.backings().begin(), request.backings().end());
+  ASSIGN_OR_RETURN(
+      mount->session,
+      fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session), *mount->dataset, context_.cache,
+                           context_.loop, context_.backings, {context_.session_metrics, context_.open_files_metrics}));
   return mount;
 }
 
@@ -92,6 +94,7 @@ Status Mounts::Add(const broker::v1::Mount& request, UniqueFd fuse_fd) {
 void Mounts::Close(Mount& mount) {
   mount.closing = true;
   mount.session->Stop();
+  io::CallOn(context_.loop, mount.session->files().Close());
   io::CallOn(context_.loop, mount.dataset->Close());
 }
 

@@ -34,6 +34,8 @@ struct MountContext {
   cache::ReadLimits& node_limits;
   Counter& throttled_ns;
   fuse::SessionMetrics& session_metrics;
+  fuse::OpenFilesMetrics& open_files_metrics;
+  fuse::BackingBroker& backings;
   Gauge& mounts_gauge;
   size_t session_threads = 2;
 };

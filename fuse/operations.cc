@@ -183,31 +183,47 @@ void ReadDirectoryPlus(fuse_req_t request, fuse_ino_t ino, size_t size, off_t po
 
 // --- files ---
 
-void ReplyOpen(fuse_req_t request, Ino ino, fuse_file_info file) {
-  if (const Status status = Of(request).dataset().Open(ino); !status.ok()) return ReplyError(request, status);
-  file.keep_cache = 1;  // an inode's bytes never change
+// What a handle's number says; it must hold for the next process, too.
+constexpr uint64_t kCachedHandle = 0;
+constexpr uint64_t kPassthroughHandle = 1;
+
+void ReplyOpen(fuse_req_t request, Ino ino, OpenFiles::Handle handle, fuse_file_info file) {
+  const bool passthrough = handle.backing_id > 0;
+  file.fh = passthrough ? kPassthroughHandle : kCachedHandle;
+  file.backing_id = handle.backing_id;
+  file.keep_cache = !passthrough;  // an inode's bytes never change
   file.noflush = 1;
   // ENOENT: the opener was interrupted, and there will be no release.
-  if (fuse_reply_open(request, &file) == -ENOENT) Of(request).dataset().Release(ino);
+  if (fuse_reply_open(request, &file) == -ENOENT) Of(request).files().Release(ino, passthrough);
 }
 
 io::Task<void> OpenLater(fuse_req_t request, Ino ino, fuse_file_info file) {
-  const Timer timer(Of(request).metrics().open);
-  // ESTALE makes the kernel look the name up again and open what it finds.
-  const Status status = co_await Of(request).dataset().Confirm(ino);
-  status.ok() ? ReplyOpen(request, ino, file) : ReplyError(request, status);
+  Session& session = Of(request);
+  const Timer timer(session.metrics().open);
+  if (session.dataset().must_confirm()) {
+    // ESTALE makes the kernel look the name up again and open what it finds.
+    const Status status = co_await session.dataset().Confirm(ino);
+    if (!status.ok()) co_return ReplyError(request, status);
+  }
+  const auto handle = co_await session.files().Open(ino);
+  handle.ok() ? ReplyOpen(request, ino, *handle, file) : ReplyError(request, handle.status());
 }
 
 void Open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   Session& session = Of(request);
   if ((file->flags & O_ACCMODE) != O_RDONLY) return (void)fuse_reply_err(request, EROFS);
-  if (!session.dataset().must_confirm()) return ReplyOpen(request, ino, *file);
+  if (!session.dataset().must_confirm()) {
+    if (const auto handle = session.files().TryOpen(ino)) return ReplyOpen(request, ino, *handle, *file);
+  }
   session.loop().Post([request, ino, file = *file] { io::Spawn(OpenLater(request, ino, file)); });
 }
 
-void Release(fuse_req_t request, fuse_ino_t ino, fuse_file_info*) {
-  Of(request).dataset().Release(ino);
+// Counted down after the answer, for the same reason that an open is counted up before it.
+void Release(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
+  OpenFiles& files = Of(request).files();
+  const bool passthrough = file->fh == kPassthroughHandle;
   fuse_reply_err(request, 0);
+  files.Release(ino, passthrough);
 }
 
 void ReplyBytes(fuse_req_t request, std::span<const std::byte> bytes) {
@@ -272,7 +288,8 @@ void ListExtendedAttributes(fuse_req_t request, fuse_ino_t ino, size_t size) {
   ReplyAttribute(request, ExtendedAttributeNames(Of(request), ino), size);
 }
 
-void Init(void*, fuse_conn_info* connection) {
+void Init(void* user_data, fuse_conn_info* connection) {
+  auto* const session = static_cast<Session*>(user_data);
   connection->max_readahead = Session::kRequestBytesMax;  // the plugin raises the mount's own read-ahead to it
   connection->max_background = Session::kBackgroundMax;
   connection->congestion_threshold = Session::kBackgroundMax * 3 / 4;
@@ -283,6 +300,10 @@ void Init(void*, fuse_conn_info* connection) {
   fuse_set_feature_flag(connection, FUSE_CAP_READDIRPLUS);
   // "auto" costs a look-up per file once the listing is cached: 20 times slower for `ls -l` of 10,000 files.
   fuse_unset_feature_flag(connection, FUSE_CAP_READDIRPLUS_AUTO);
+  if (!fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH)) {
+    session->files().Forbid("this kernel (before 6.9) has no FUSE passthrough");
+  }
+  connection->max_backing_stack_depth = 0;  // libfuse adds one: overlayfs can still be stacked on the volume
   // Requests in flight on a ring cannot be handed to the next process (docs/architecture.md, "Recovery").
   fuse_unset_feature_flag(connection, FUSE_CAP_OVER_IO_URING);
 }

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "fuse/operations.h"
+#include "io/call.h"
 
 namespace sluice::fuse {
 namespace {
@@ -41,13 +42,18 @@ SessionMetrics::SessionMetrics(Registry& registry)
       errors(registry.AddCounter("sluice_fuse_errors_total", "Requests answered with an error other than ENOENT")) {}
 
 Session::Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
-                 SessionMetrics& metrics)
-    : options_(std::move(options)), dataset_(dataset), cache_(cache), loop_(loop), metrics_(metrics) {}
+                 BackingBroker& broker, Metrics metrics)
+    : options_(std::move(options)),
+      dataset_(dataset),
+      cache_(cache),
+      loop_(loop),
+      metrics_(metrics.requests),
+      files_(dataset, cache, loop, &broker, metrics.opens) {}
 
 StatusOr<std::unique_ptr<Session>> Session::Start(UniqueFd fd, std::string init_bytes, SessionOptions options,
                                                   cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
-                                                  SessionMetrics& metrics) {
-  std::unique_ptr<Session> session(new Session(std::move(options), dataset, cache, loop, metrics));
+                                                  BackingBroker& broker, Metrics metrics) {
+  std::unique_ptr<Session> session(new Session(std::move(options), dataset, cache, loop, broker, metrics));
   RETURN_IF_ERROR(session->Begin(std::move(fd), std::move(init_bytes)));
   return session;
 }
@@ -76,6 +82,9 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
   fuse_session_process_buf(session_, &buffer);
   if (fuse_session_exited(session_)) return FailedPrecondition("libfuse refuses the kernel's FUSE_INIT");
   if (options_.resume) {
+    io::RunOn(loop_, [this] {
+      for (const auto& [ino, id] : options_.backings) files_.Adopt(ino, id);
+    });
     fuse_out_header resend{};
     resend.len = sizeof resend;
     resend.error = FUSE_NOTIFY_RESEND;

@@ -9,13 +9,13 @@
 // Limits:      kRequestBytesMax per read; kBackgroundMax requests that the kernel sends without a waiting reader.
 // Errors:      Start: FAILED_PRECONDITION when the kernel or libfuse refuses the session.
 // Invariants:  no state behind file handles or look-up counts: every request carries its inode number, and inode
-// numbers
-//              outlive the process.
+//              numbers outlive the process. A handle's number only says whether it is read with passthrough.
 #pragma once
 
 #include <sys/types.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,6 +24,7 @@
 #include "cache/dataset.h"
 #include "common/metrics.h"
 #include "common/unique_fd.h"
+#include "fuse/open_files.h"
 
 struct fuse_session;
 
@@ -37,6 +38,7 @@ struct SessionOptions {
   mode_t directory_mode = 0555;
   size_t threads = 2;
   bool resume = false;
+  std::map<uint64_t, int32_t> backings;  // on resume: backing files that an earlier process had opened
 };
 
 struct SessionMetrics {
@@ -55,10 +57,14 @@ class Session {
   static constexpr unsigned kBackgroundMax = 64;
 
   // `init_bytes` is the FUSE_INIT request as it was read from the descriptor.
+  struct Metrics {
+    SessionMetrics& requests;
+    OpenFilesMetrics& opens;
+  };
   static StatusOr<std::unique_ptr<Session>> Start(UniqueFd fd, std::string init_bytes, SessionOptions options,
                                                   cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
-                                                  SessionMetrics& metrics);
-  // Stops serving. Requests under way on the loop must have ended (Dataset::Close).
+                                                  BackingBroker& broker, Metrics metrics);
+  // Stops serving. Requests under way on the loop must have ended (OpenFiles::Close, Dataset::Close).
   ~Session();
 
   // No thread takes requests any more; those under way may go on. Idempotent.
@@ -68,11 +74,12 @@ class Session {
   cache::Dataset& dataset() { return dataset_; }
   cache::Cache& cache() { return cache_; }
   io::Loop& loop() { return loop_; }
+  OpenFiles& files() { return files_; }
   SessionMetrics& metrics() { return metrics_; }
 
  private:
-  Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
-          SessionMetrics& metrics);
+  Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop, BackingBroker& broker,
+          Metrics metrics);
   Status Begin(UniqueFd fd, std::string init_bytes);
   void Serve(size_t thread);
 
@@ -81,6 +88,7 @@ class Session {
   cache::Cache& cache_;
   io::Loop& loop_;
   SessionMetrics& metrics_;
+  OpenFiles files_;
   fuse_session* session_ = nullptr;
   std::atomic<size_t> serving_{0};
   std::vector<std::thread> threads_;

@@ -226,7 +226,8 @@ pools:
     source: {deadline: 5s}
 """
 
-    def __init__(self, directory, config=DEFAULT_CONFIG, arguments=()):
+    def __init__(self, directory, config=DEFAULT_CONFIG, arguments=(), program=BUILD / "bin" / "sluice-csi"):
+        self.program = program
         self.directory = pathlib.Path(directory)
         self.state = self.directory / "state"
         self.endpoint = self.directory / "csi.sock"
@@ -237,7 +238,7 @@ pools:
         self.start()
 
     def start(self):
-        self.process = Process([BUILD / "bin" / "sluice-csi", "--endpoint", f"unix://{self.endpoint}", "--node-id", "node-1", "--state-dir",
+        self.process = Process([self.program, "--endpoint", f"unix://{self.endpoint}", "--node-id", "node-1", "--state-dir",
                                 str(self.state), "--config", str(self.config), *self.arguments], f"{self.directory}/plugin.log")
         try:
             wait_until(lambda: self.ready() or self.process.process.poll() is not None, what="the plugin")
@@ -313,6 +314,13 @@ pools:
 
     def json(self, *arguments):
         return json.loads(self.sluice("--output", "json", *arguments).stdout.splitlines()[-1])
+
+    def metric(self, name):
+        """The value of a metric, given with its labels if it has any; 0 when it is not there."""
+        for line in self.sluice("metrics").stdout.splitlines():
+            if line.startswith(name + " "):
+                return float(line.rsplit(" ", 1)[1])
+        return 0.0
 
     def source_bytes(self):
         return int(self.json("stats")["source_read_bytes"])

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+"""Takes the daemon's place and asks the plugin for backing files that it must not have.
+
+The plugin starts it instead of sluiced. It answers FUSE_INIT itself, so that the kernel would say yes, and writes what
+it got to report.json in its tier: {attempt: [status code, whether there was a backing id]}.
+"""
+
+import array
+import json
+import os
+import socket
+import struct
+import sys
+
+BROKER_FD = 3
+HELLO, MOUNT, RESULT, OPEN_BACKING, BACKING = 2, 3, 5, 6, 8  # of Message in proto/broker.proto
+BACKINGS_MAX = 4096
+
+
+def varint(value):
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out + bytes([value]))
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value)
+
+
+def text(field, value):
+    return varint(field << 3 | 2) + varint(len(value)) + value
+
+
+def parse(data):
+    """{field: last value} of one protobuf message: numbers and strings only."""
+    fields, at = {}, 0
+
+    def read():
+        nonlocal at
+        value, shift = 0, 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = read()
+        value = read()
+        if key & 7 == 2:
+            value, at = data[at:at + value], at + value
+        fields[key >> 3] = value
+    return fields
+
+
+def answer_init(fuse_fd, request):
+    """FUSE 7.40 with FUSE_PASSTHROUGH and a stack depth of 1."""
+    unique = struct.unpack_from("<IIQ", request)[2]
+    init_ext, passthrough = 1 << 30, 1 << (37 - 32)
+    body = struct.pack("<IIIIHHIIHHIIIHH5I", 7, 40, 1 << 20, init_ext, 16, 12, 1 << 17, 1, 32, 0, passthrough, 1, 0, 0, 0, 0, 0, 0, 0, 0)[:64]
+    os.write(fuse_fd, struct.pack("<IiQ", 16 + len(body), 0, unique) + body)
+
+
+class Broker:
+    def __init__(self):
+        self.socket = socket.socket(fileno=BROKER_FD)
+        self.next = 1
+
+    def receive(self):
+        data, ancillary, _, _ = self.socket.recvmsg(1 << 17, socket.CMSG_SPACE(16))
+        descriptors = array.array("i")
+        for _, _, content in ancillary:
+            descriptors.frombytes(content)
+        return parse(data), list(descriptors)
+
+    def open_backing(self, descriptors, inode, volume=b"v"):
+        self.next += 1
+        body = number(1, self.next) + text(OPEN_BACKING, text(1, volume) + number(2, inode))
+        socket.send_fds(self.socket, [body], descriptors) if descriptors else self.socket.send(body)
+        while True:
+            message, _ = self.receive()
+            if BACKING in message and message.get(1) == self.next:
+                backing = parse(message[BACKING])
+                return [backing.get(2, 0), backing.get(1, 0) > 0]
+
+
+def attack(broker, tier):
+    own = f"{tier}/own"
+    with open(own, "w") as f:
+        f.write("mine")
+    with open(f"{tier}/unlinked", "w") as f:
+        f.write("mine")
+    with open(f"/tmp/sluice-attacker-{os.getpid()}", "w") as f:
+        f.write("mine")
+    unlinked = os.open(f"{tier}/unlinked", os.O_RDONLY)
+    os.unlink(f"{tier}/unlinked")
+    elsewhere = os.open(f.name, os.O_RDONLY)
+    os.symlink("/etc/passwd", f"{tier}/link")
+    os.mkdir(f"{tier}/directory")
+    mine = os.open(own, os.O_RDONLY)
+    attempts = {
+        "a file of root": os.open("/etc/passwd", os.O_RDONLY),
+        "a link to a file of root": os.open(f"{tier}/link", os.O_RDONLY),
+        "a file of root in the tier": os.open(f"{tier}/root", os.O_RDONLY),
+        "its own program": os.open(sys.argv[0], os.O_RDONLY),
+        "a directory": os.open(f"{tier}/directory", os.O_RDONLY | os.O_DIRECTORY),
+        "a device": os.open("/dev/zero", os.O_RDONLY),
+        "a pipe": os.pipe()[0],
+        "a socket": socket.socket(socket.AF_UNIX).detach(),
+        "opened for writing": os.open(own, os.O_RDWR),
+        "opened as a path": os.open(own, os.O_PATH),
+        "a file elsewhere": elsewhere,
+        "a file without a name": unlinked,
+    }
+    report = {name: broker.open_backing([fd], 100 + i) for i, (name, fd) in enumerate(attempts.items())}
+    report["a cache file"] = broker.open_backing([mine], 1)
+    report["the same inode again"] = broker.open_backing([mine], 1)
+    report["no descriptor"] = broker.open_backing([], 2)
+    report["two descriptors"] = broker.open_backing([mine, mine], 2)
+    report["another volume"] = broker.open_backing([mine], 2, b"other")
+    for inode in range(1000, 1000 + BACKINGS_MAX - 1):
+        broker.open_backing([mine], inode)
+    report["one too many"] = broker.open_backing([mine], 2)
+    os.unlink(os.readlink(f"/proc/self/fd/{elsewhere}"))
+    with open(f"{tier}/report", "w") as f:
+        json.dump(report, f)
+    os.rename(f"{tier}/report", f"{tier}/report.json")
+
+
+def main():
+    broker = Broker()
+    broker.socket.send(text(HELLO, number(1, 1)))
+    arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+    tier = f"{arguments['--state-dir']}/pools/{arguments['--pool']}/ssd"
+    while True:
+        message, descriptors = broker.receive()
+        if not message:
+            return
+        if MOUNT in message:
+            answer_init(descriptors[0], parse(message[MOUNT])[2])
+            broker.socket.send(number(1, message[1]) + text(RESULT, b""))
+            attack(broker, tier)
+
+
+main()
