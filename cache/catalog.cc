@@ -1,9 +1,6 @@
 #include "cache/catalog.h"
 
 #include <absl/hash/hash.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,8 +12,6 @@ namespace sluice::cache {
 namespace {
 
 constexpr uint64_t kMagic = 0x32746143'63696c53;  // "SlicCat2"
-constexpr uint64_t kGrowBytes = 4u << 20;
-constexpr uint64_t kMapBytes = uint64_t{1} << 37;  // address space only: 2^31 nodes of 64 bytes
 
 constexpr uint8_t kLive = 1;
 constexpr uint8_t kExecutable = 2;
@@ -39,69 +34,6 @@ struct Catalog::Record {
     uint64_t hidden;  // directories
     Handles handles;  // files
   };
-};
-
-// A file that grows at its end, mapped once at a fixed address. The first 64 bytes are its header.
-class Catalog::MappedFile {
- public:
-  struct Header {
-    uint64_t magic;
-    uint64_t used_bytes;  // with the header
-  };
-
-  static StatusOr<std::unique_ptr<MappedFile>> Open(const std::string& path, bool resume) {
-    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0600));
-    if (!fd.valid()) return ErrnoStatus(errno, path);
-    void* base = ::mmap(nullptr, kMapBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
-    if (base == MAP_FAILED) return ErrnoStatus(errno, "mmap " + path);
-    std::unique_ptr<MappedFile> file(new MappedFile(std::move(fd), static_cast<char*>(base), path));
-    const off_t size = ::lseek(file->fd_.get(), 0, SEEK_END);
-    if (size == 0) {
-      RETURN_IF_ERROR(file->Grow(kHeaderBytes));
-      *file->header() = {kMagic, kHeaderBytes};
-    } else {
-      file->allocated_bytes_ = static_cast<uint64_t>(size);
-      const Header& header = *file->header();
-      if (static_cast<uint64_t>(size) < kHeaderBytes || header.magic != kMagic ||
-          header.used_bytes > static_cast<uint64_t>(size)) {
-        return DataLoss("{} is no catalog of this version", path);
-      }
-    }
-    return file;
-  }
-  ~MappedFile() { ::munmap(base_, kMapBytes); }
-
-  // Space for `bytes` more at the returned offset; counted as used by Commit.
-  StatusOr<uint64_t> Reserve(uint64_t bytes) {
-    const uint64_t end = header()->used_bytes + bytes;
-    if (end > kMapBytes) return ResourceExhausted("{} is full", path_);
-    if (end > allocated_bytes_) RETURN_IF_ERROR(Grow(end));
-    return header()->used_bytes;
-  }
-  void Commit(uint64_t bytes) { header()->used_bytes += bytes; }
-
-  char* at(uint64_t offset) const { return base_ + offset; }
-  uint64_t used_bytes() const { return header()->used_bytes; }
-  static constexpr uint64_t kHeaderBytes = 64;
-
- private:
-  MappedFile(UniqueFd fd, char* base, std::string path) : fd_(std::move(fd)), base_(base), path_(std::move(path)) {}
-  Header* header() const { return reinterpret_cast<Header*>(base_); }
-
-  // Allocates the space on disk: a store to a page without it would end the process when the disk is full.
-  Status Grow(uint64_t bytes) {
-    const uint64_t size = (bytes + kGrowBytes - 1) / kGrowBytes * kGrowBytes;
-    const int error =
-        ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_bytes_), static_cast<off_t>(size - allocated_bytes_));
-    if (error != 0) return ErrnoStatus(error, "grow " + path_);
-    allocated_bytes_ = size;
-    return absl::OkStatus();
-  }
-
-  UniqueFd fd_;
-  char* const base_;
-  const std::string path_;
-  uint64_t allocated_bytes_ = 0;
 };
 
 Catalog::Catalog() : live_(0, ChildHash{this}, ChildEqual{this}) {}
@@ -130,8 +62,8 @@ uint64_t Catalog::node_count() const { return (nodes_->used_bytes() - MappedFile
 
 StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& directory, bool resume) {
   std::unique_ptr<Catalog> catalog(new Catalog);
-  ASSIGN_OR_RETURN(catalog->nodes_, MappedFile::Open(directory + "/nodes", resume));
-  ASSIGN_OR_RETURN(catalog->names_, MappedFile::Open(directory + "/names", resume));
+  ASSIGN_OR_RETURN(catalog->nodes_, MappedFile::Open(directory + "/nodes", kMagic, resume));
+  ASSIGN_OR_RETURN(catalog->names_, MappedFile::Open(directory + "/names", kMagic, resume));
   if (catalog->node_count() == 0) {
     source::Entry root;
     root.kind = source::Entry::Kind::kDirectory;
@@ -150,7 +82,7 @@ Status Catalog::Rebuild() {
     }
     if ((record.flags & kLive) == 0) continue;
     live_.insert(static_cast<uint32_t>(ino));
-    live_bytes_ += record.size_bytes;
+    Count(record, true);
     children_[static_cast<uint32_t>(record.parent)].push_back(static_cast<uint32_t>(ino));
   }
   return absl::OkStatus();
@@ -232,10 +164,18 @@ StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t
   return ino;
 }
 
+void Catalog::Count(const Record& record, bool live) {
+  if (record.kind != static_cast<uint8_t>(source::Entry::Kind::kFile)) return;
+  const uint64_t sign = live ? 1 : ~uint64_t{0};
+  totals_.files += sign;
+  totals_.bytes += sign * record.size_bytes;
+  if (record.size_bytes <= kSmallFileBytesMax) totals_.small_bytes += sign * record.size_bytes;
+}
+
 void Catalog::Unlink(Ino ino) {
   Record& record = *At(ino);
   live_.erase(static_cast<uint32_t>(ino));
-  live_bytes_ -= record.size_bytes;
+  Count(record, false);
   record.flags &= static_cast<uint8_t>(~kLive);
   auto& siblings = children_[static_cast<uint32_t>(record.parent)];
   const auto at = std::lower_bound(siblings.begin(), siblings.end(), ino);
@@ -262,7 +202,7 @@ StatusOr<Node> Catalog::Put(Ino directory, const source::Entry& entry, int64_t n
   }
   ASSIGN_OR_RETURN(const Ino ino, Append(directory, entry, now_ns));
   live_.insert(static_cast<uint32_t>(ino));
-  live_bytes_ += entry.size_bytes;
+  Count(*At(ino), true);
   children_[static_cast<uint32_t>(directory)].push_back(static_cast<uint32_t>(ino));
   return ToNode(ino);
 }
@@ -280,7 +220,7 @@ void Catalog::RemoveUnconfirmed(Ino directory, int64_t since_ns) {
     Record& record = *At(ino);
     if (record.confirmed_ns >= since_ns) return false;
     live_.erase(ino);
-    live_bytes_ -= record.size_bytes;
+    Count(record, false);
     record.flags &= static_cast<uint8_t>(~kLive);
     return true;
   });
@@ -311,6 +251,9 @@ Catalog::Handles Catalog::RemoveHandle(Ino ino, bool passthrough) {
   return HandlesOf(ino);
 }
 
+bool Catalog::no_open() const { return nodes_->note().load() == 1; }
+void Catalog::SetNoOpen() { nodes_->note().store(1); }
+
 int64_t Catalog::listed_ns(Ino directory) const {
   const std::shared_lock lock(mutex_);
   return At(directory)->listed_ns;
@@ -322,9 +265,9 @@ void Catalog::SetListed(Ino directory, int64_t now_ns, uint64_t hidden) {
   At(directory)->hidden = hidden;
 }
 
-uint64_t Catalog::live_bytes() const {
+Catalog::Totals Catalog::totals() const {
   const std::shared_lock lock(mutex_);
-  return live_bytes_;
+  return totals_;
 }
 
 uint64_t Catalog::hidden_total() const {

@@ -26,8 +26,9 @@
 #include <string>
 #include <vector>
 
+#include "cache/mapped_file.h"
+#include "common/bytes.h"
 #include "common/status.h"
-#include "common/unique_fd.h"
 #include "source/source.h"
 
 namespace sluice::cache {
@@ -59,7 +60,13 @@ class Catalog {
   std::vector<Node> Children(Ino directory, Ino after, size_t count) const;
   uint64_t node_count() const;
   // Of the live files.
-  uint64_t live_bytes() const;
+  static constexpr uint64_t kSmallFileBytesMax = 1 * kMiB;
+  struct Totals {
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    uint64_t small_bytes = 0;  // of files up to kSmallFileBytesMax
+  };
+  Totals totals() const;
 
   // Says that the source has `entry` in `directory` now: confirms the node when nothing changed, else makes a new one
   // in its place. A directory hides a file of its name.
@@ -80,6 +87,10 @@ class Catalog {
   // Returns what is left.
   Handles RemoveHandle(Ino ino, bool passthrough);
 
+  // The kernel was told that files need no opening; it does not forget.
+  bool no_open() const;
+  void SetNoOpen();
+
   // When the directory was listed to its end, and how many names of it cannot be shown; 0 when it never was.
   int64_t listed_ns(Ino directory) const;
   void SetListed(Ino directory, int64_t now_ns, uint64_t hidden);
@@ -87,7 +98,6 @@ class Catalog {
 
  private:
   struct Record;
-  class MappedFile;
   // Finds live nodes by (parent, name) without a copy of the name.
   struct ChildKey {
     Ino parent;
@@ -112,6 +122,7 @@ class Catalog {
   std::string_view NameOf(const Record& record) const;
   Node ToNode(Ino ino) const;
   StatusOr<Ino> Append(Ino directory, const source::Entry& entry, int64_t now_ns);
+  void Count(const Record& record, bool live);
   void Unlink(Ino ino);
   Status Rebuild();
 
@@ -120,7 +131,7 @@ class Catalog {
   std::unique_ptr<MappedFile> names_;
   absl::flat_hash_set<uint32_t, ChildHash, ChildEqual> live_;
   absl::flat_hash_map<uint32_t, std::vector<uint32_t>> children_;  // by directory, ascending
-  uint64_t live_bytes_ = 0;
+  Totals totals_;
 };
 
 }  // namespace sluice::cache

@@ -64,6 +64,7 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
     limits.Integer("fetches", 1, 1024, &pool->fetches_max);
     limits.Bytes("fetchSize", &pool->fetch_bytes_max);
     limits.Bytes("readAhead", &pool->read_ahead_bytes_max);
+    limits.Bytes("pushMemory", &pool->push_memory_bytes);
     limits.Integer("openFiles", 64, 1 << 20, &pool->open_files_max);
     limits.Integer("sessionThreads", 1, 64, &pool->session_threads);
     return limits.Finish();
@@ -141,6 +142,7 @@ std::string ToYaml(const PoolConfig& config) {
   out << YAML::Key << "fetches" << YAML::Value << config.fetches_max;
   out << YAML::Key << "fetchSize" << YAML::Value << bytes(config.fetch_bytes_max);
   out << YAML::Key << "readAhead" << YAML::Value << bytes(config.read_ahead_bytes_max);
+  out << YAML::Key << "pushMemory" << YAML::Value << bytes(config.push_memory_bytes);
   out << YAML::Key << "openFiles" << YAML::Value << config.open_files_max;
   out << YAML::Key << "sessionThreads" << YAML::Value << config.session_threads << YAML::EndMap;
   out << YAML::Key << "source" << YAML::Value << YAML::BeginMap;

@@ -48,6 +48,7 @@ struct PoolConfig {
   uint64_t fetches_max = 64;
   uint64_t fetch_bytes_max = 8 * kMiB;
   uint64_t read_ahead_bytes_max = 32 * kMiB;
+  uint64_t push_memory_bytes = 1 * kGiB;
   uint64_t open_files_max = 16384;
   uint64_t session_threads = 2;
 

@@ -20,6 +20,19 @@ grpc::Status Answer(StatusOr<T> result, T* reply) {
 
 double SecondsSince(Instant start) { return std::chrono::duration<double>(Clock::System().Now() - start).count(); }
 
+// How the mount's files are read, and why.
+void ShowPath(const Mount& mount, admin::v1::Mount* out) {
+  if (mount.session->profile().small_files()) {
+    out->set_path("no-open");
+    out->set_path_reason(mount.spec.access() == "small-files" ? "access: small-files"
+                                                              : "most bytes are in files of up to 1 MiB");
+    return;
+  }
+  const std::string reason = mount.session->files().reason();
+  out->set_path(reason.empty() ? "passthrough" : "page-cache");
+  out->set_path_reason(reason);
+}
+
 }  // namespace
 
 void AdminService::FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>* tiers) const {
@@ -60,9 +73,7 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
       out->mutable_throttle()->set_read_bytes_per_second(mount->dataset->limits().bytes_per_second());
       out->mutable_throttle()->set_requests_per_second(mount->dataset->limits().requests_per_second());
     });
-    const std::string reason = mount->session->files().reason();
-    out->set_path(reason.empty() ? "passthrough" : "page-cache");
-    out->set_path_reason(reason);
+    ShowPath(*mount, out);
   }
   return grpc::Status::OK;
 }

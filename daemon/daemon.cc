@@ -132,7 +132,8 @@ Status Daemon::Parts::Open() {
                                                  .open_files_metrics = open_files_metrics,
                                                  .backings = backings,
                                                  .mounts_gauge = mounts_gauge,
-                                                 .session_threads = options.config.session_threads});
+                                                 .session_threads = options.config.session_threads,
+                                                 .push_bytes_max = options.config.push_memory_bytes});
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, loop);
   RETURN_IF_ERROR(prewarmer->Load());
   loop_thread = std::thread([this] {

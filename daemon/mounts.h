@@ -38,6 +38,7 @@ struct MountContext {
   fuse::BackingBroker& backings;
   Gauge& mounts_gauge;
   size_t session_threads = 2;
+  uint64_t push_bytes_max = 0;
 };
 
 class Mounts {

@@ -124,7 +124,7 @@ bool AddEntry(const ReadDirRequest& r, std::string& buffer, const char* name, co
   return needed <= room;
 }
 
-void ReplyChildren(const ReadDirRequest& r, const std::vector<Node>& children) {
+void ReplyChildren(const ReadDirRequest& r, std::vector<Node> children) {
   std::string buffer;
   buffer.reserve(r.size_bytes);
   Node self;
@@ -133,11 +133,16 @@ void ReplyChildren(const ReadDirRequest& r, const std::vector<Node>& children) {
   bool room = true;
   if (r.position < kAfterDot) room = AddEntry(r, buffer, ".", self, kAfterDot);
   if (r.position < kAfterDotDot && room) room = AddEntry(r, buffer, "..", self, kAfterDotDot);
-  for (const Node& child : children) {
-    if (!room) break;
+  size_t shown = 0;
+  for (; shown < children.size() && room; ++shown) {
+    const Node& child = children[shown];
     room = AddEntry(r, buffer, child.entry.name.c_str(), child, static_cast<off_t>(child.ino) + 1);
   }
+  Session& session = Of(r.request);
   fuse_reply_buf(r.request, buffer.data(), buffer.size());
+  if (!r.plus) return;
+  children.resize(room ? shown : shown - 1);
+  session.OnListed(children);
 }
 
 size_t ChildrenWanted(const ReadDirRequest& r) {
@@ -160,18 +165,16 @@ io::Task<void> ReadDirLater(ReadDirRequest r) {
 void ReadDirAny(ReadDirRequest r) {
   Session& session = Of(r.request);
   r.size_bytes = std::min(r.size_bytes, Session::kRequestBytesMax);
-  if (const auto children = session.dataset().TryChildren(r.directory, r.after(), ChildrenWanted(r))) {
-    return ReplyChildren(r, *children);
+  if (auto children = session.dataset().TryChildren(r.directory, r.after(), ChildrenWanted(r))) {
+    return ReplyChildren(r, *std::move(children));
   }
   session.loop().Post([r] { io::Spawn(ReadDirLater(r)); });
 }
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
-  // What is immutable may stay in the kernel's own listing.
+  // What is immutable may stay in the kernel's own listing, and needs no opening: the kernel hears it once.
   const bool immutable = Of(request).dataset().options().consistency == cache::Consistency::kImmutable;
-  file->cache_readdir = immutable;
-  file->keep_cache = immutable;
-  fuse_reply_open(request, file);
+  immutable ? fuse_reply_err(request, ENOSYS) : fuse_reply_open(request, file);
 }
 
 void ReadDirectory(fuse_req_t request, fuse_ino_t ino, size_t size, off_t position, fuse_file_info*) {
@@ -212,6 +215,7 @@ io::Task<void> OpenLater(fuse_req_t request, Ino ino, fuse_file_info file) {
 void Open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* file) {
   Session& session = Of(request);
   if ((file->flags & O_ACCMODE) != O_RDONLY) return (void)fuse_reply_err(request, EROFS);
+  if (session.profile().NoOpen()) return (void)fuse_reply_err(request, ENOSYS);
   if (!session.dataset().must_confirm()) {
     if (const auto handle = session.files().TryOpen(ino)) return ReplyOpen(request, ino, *handle, *file);
   }
@@ -262,7 +266,7 @@ void StatFs(fuse_req_t request, fuse_ino_t) {
   const cache::Dataset& dataset = Of(request).dataset();
   fs.f_bsize = dataset.options().block_size_bytes;
   fs.f_frsize = 4096;
-  fs.f_blocks = (dataset.catalog().live_bytes() + fs.f_frsize - 1) / fs.f_frsize;  // of the files known so far
+  fs.f_blocks = (dataset.catalog().totals().bytes + fs.f_frsize - 1) / fs.f_frsize;  // of the files known so far
   fs.f_files = dataset.catalog().node_count();
   fs.f_namemax = 255;
   fuse_reply_statfs(request, &fs);

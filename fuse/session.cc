@@ -39,6 +39,8 @@ SessionMetrics::SessionMetrics(Registry& registry)
       read(Latency(registry, "read")),
       readdir(Latency(registry, "readdir")),
       read_bytes(registry.AddCounter("sluice_fuse_read_bytes_total", "Bytes given to the kernel for reads")),
+      pushed_bytes(registry.AddCounter("sluice_fuse_pushed_bytes_total",
+                                       "Bytes of small files put into the page cache ahead of their first read")),
       errors(registry.AddCounter("sluice_fuse_errors_total", "Requests answered with an error other than ENOENT")) {}
 
 Session::Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
@@ -48,7 +50,13 @@ Session::Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& 
       cache_(cache),
       loop_(loop),
       metrics_(metrics.requests),
-      files_(dataset, cache, loop, &broker, metrics.opens) {}
+      files_(dataset, cache, loop, &broker, metrics.opens),
+      profile_(options_.access, dataset.catalog()),
+      push_(dataset, loop, options_.push_bytes_max, metrics.requests.pushed_bytes) {}
+
+void Session::OnListed(const std::vector<cache::Node>& nodes) {
+  if (profile_.small_files() && options_.push_bytes_max > 0) push_.Add(session_, nodes);
+}
 
 StatusOr<std::unique_ptr<Session>> Session::Start(UniqueFd fd, std::string init_bytes, SessionOptions options,
                                                   cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop,
@@ -112,6 +120,7 @@ void Session::Serve(size_t thread) {
 }
 
 void Session::Stop() {
+  push_.Stop();
   if (threads_.empty()) return;
   fuse_session_exit(session_);
   // A signal that comes just before read() is lost, so it is sent until the threads are gone.

@@ -25,6 +25,8 @@
 #include "common/metrics.h"
 #include "common/unique_fd.h"
 #include "fuse/open_files.h"
+#include "fuse/page_push.h"
+#include "fuse/profile.h"
 
 struct fuse_session;
 
@@ -36,6 +38,8 @@ struct SessionOptions {
   gid_t gid = 0;
   mode_t file_mode = 0444;
   mode_t directory_mode = 0555;
+  std::string access = "auto";  // auto, large-files, small-files, native
+  uint64_t push_bytes_max = 0;
   size_t threads = 2;
   bool resume = false;
   std::map<uint64_t, int32_t> backings;  // on resume: backing files that an earlier process had opened
@@ -48,6 +52,7 @@ struct SessionMetrics {
   Histogram& read;
   Histogram& readdir;
   Counter& read_bytes;
+  Counter& pushed_bytes;
   Counter& errors;
 };
 
@@ -75,6 +80,9 @@ class Session {
   cache::Cache& cache() { return cache_; }
   io::Loop& loop() { return loop_; }
   OpenFiles& files() { return files_; }
+  Profile& profile() { return profile_; }
+  // The kernel was told of these nodes: their pages may be pushed.
+  void OnListed(const std::vector<cache::Node>& nodes);
   SessionMetrics& metrics() { return metrics_; }
 
  private:
@@ -89,6 +97,8 @@ class Session {
   io::Loop& loop_;
   SessionMetrics& metrics_;
   OpenFiles files_;
+  Profile profile_;
+  PagePush push_;
   fuse_session* session_ = nullptr;
   std::atomic<size_t> serving_{0};
   std::vector<std::thread> threads_;

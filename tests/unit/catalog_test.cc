@@ -63,7 +63,7 @@ TEST_F(CatalogTest, NumbersAndNamesSurviveTheProcess) {
   EXPECT_FALSE(catalog->Find(dir, "gone"));
   EXPECT_EQ(catalog->listed_ns(dir), 5);
   EXPECT_EQ(catalog->hidden_total(), 3u);
-  EXPECT_EQ(catalog->live_bytes(), 77u);
+  EXPECT_EQ(catalog->totals().bytes, 77u);
 }
 
 TEST_F(CatalogTest, BeginsAnewWithoutResume) {

@@ -1,0 +1,60 @@
+// Puts the bytes of small files into the kernel's page cache ahead of their first read (FUSE_NOTIFY_STORE): what was
+// just listed is likely to be read, and a read that finds its pages costs no request.
+//
+// Only what is cached in a tier is pushed, whole files, each once. The kernel drops the pages when it wants their
+// memory, and then asks as usual.
+//
+// Threads:     Add and Stop from any; one thread of its own, begun by the first Add.
+// Owns:        its queue and its thread. The session and the dataset must outlive it.
+// Limits:      `bytes_max` pushed in its life; kQueuedMax files wait, what comes beyond is left to be read.
+// Errors:      a file that cannot be pushed is left to be read.
+#pragma once
+
+#include <absl/container/flat_hash_set.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cache/dataset.h"
+#include "common/metrics.h"
+
+struct fuse_session;
+
+namespace sluice::fuse {
+
+class PagePush {
+ public:
+  static constexpr size_t kQueuedMax = 1 << 18;
+
+  PagePush(cache::Dataset& dataset, io::Loop& loop, uint64_t bytes_max, Counter& pushed_bytes)
+      : dataset_(dataset), loop_(loop), bytes_max_(bytes_max), pushed_bytes_(pushed_bytes) {}
+  ~PagePush() { Stop(); }
+
+  // The kernel knows these inodes now.
+  void Add(fuse_session* session, const std::vector<cache::Node>& nodes);
+  // Returns when nothing is being pushed any more.
+  void Stop();
+
+ private:
+  void Run(fuse_session* session);
+  void Push(fuse_session* session, cache::Ino ino, uint64_t size_bytes);
+
+  cache::Dataset& dataset_;
+  io::Loop& loop_;
+  const uint64_t bytes_max_;
+  Counter& pushed_bytes_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // GUARDED_BY mutex_
+  std::deque<std::pair<cache::Ino, uint64_t>> queue_;
+  uint64_t taken_bytes_ = 0;  // of page cache, queued and pushed
+  absl::flat_hash_set<cache::Ino> seen_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sluice::fuse
