@@ -1,5 +1,6 @@
 // BlockStore: blocks to and from the tiers' files.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -9,12 +10,26 @@
 
 namespace sluice::cache {
 
+// A file that is part of a published tree has the mode that pods see, which may not let its owner write.
+StatusOr<UniqueFd> BlockStore::OpenPublished(const Tier& tier, const std::string& name) {
+  struct stat st{};
+  if (::fstatat(tier.directory_fd(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+      ::fchmodat(tier.directory_fd(), name.c_str(), st.st_mode | S_IRUSR | S_IWUSR, 0) != 0) {
+    return ErrnoStatus(errno, name);
+  }
+  UniqueFd file(::openat(tier.directory_fd(), name.c_str(), O_RDWR | O_CLOEXEC));
+  const int error = errno;
+  ::fchmodat(tier.directory_fd(), name.c_str(), st.st_mode & 07777, 0);
+  if (!file.valid()) return ErrnoStatus(error, name);
+  return file;
+}
+
 io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create) {
   if (object->fd(tier) >= 0) co_return object->fd(tier);
   if (open_files_ >= open_files_max_) co_await CloseIdleFiles();
   std::string name = Tier::FileName(object->id);
-  auto opened =
-      co_await io_.Open(by_medium_[tier]->directory_fd(), std::move(name), create ? O_RDWR | O_CREAT : O_RDWR);
+  auto opened = co_await io_.Open(by_medium_[tier]->directory_fd(), name, create ? O_RDWR | O_CREAT : O_RDWR);
+  if (opened.status().code() == StatusCode::kPermissionDenied) opened = OpenPublished(*by_medium_[tier], name);
   if (!opened.ok()) co_return opened.status();
   if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
   object->set_fd(tier, opened->release());

@@ -3,7 +3,7 @@
 // It knows nothing of sources. A block that cannot be read back (gone, torn, wrong checksum, broken tier) is dropped
 // and reported as absent: to the caller it is a miss.
 //
-// Threads:     Acquire and Objects from any thread; all else on the loop.
+// Threads:     Acquire, Find and Objects from any thread; all else on the loop.
 // Suspends:    ReadBlock, WriteBlock, Evict, Verify; they may change any block's state meanwhile.
 // Owns:        the tiers, the index, the objects with cached blocks, and at most `open_files_max` descriptors.
 // Limits:      the tiers' quotas; kMovesMax moves between tiers at a time.
@@ -51,6 +51,7 @@ class BlockStore {
   // Forgets an object that has neither handles, blocks, fills nor a pin.
   void Discard(const std::shared_ptr<Object>& object);
   std::vector<std::shared_ptr<Object>> Objects() const;
+  std::shared_ptr<Object> Find(const ObjectId& id) const;  // null when it is not known
 
   // Bytes [offset, offset + target.size()) of a block, proven. False when the block is not there (any more).
   io::Task<bool> ReadBlock(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
@@ -66,6 +67,8 @@ class BlockStore {
   void TouchAll(const std::shared_ptr<Object>& object);
   // Brings an object whose blocks are all cached into one tier, and proves those that are not proven yet.
   io::Task<void> Settle(std::shared_ptr<Object> object);
+  // The same, into the tier `to`. It may stop half-way: then the object is not whole.
+  io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to);
   // A descriptor of the object's file in a tier, for somebody else to read it with.
   io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier);
 
@@ -104,7 +107,6 @@ class BlockStore {
   io::Task<bool> EvictOne(Tier& tier);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
-  io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to);
   // The block is no longer in its tier, as far as anybody can tell; its space is not touched. Returns the tier.
   uint8_t Disown(Object& object, uint32_t block, bool evicted = false);
   // The same, and frees its space.
@@ -113,13 +115,13 @@ class BlockStore {
   io::Task<void> UnlinkFile(std::shared_ptr<Object> object, Tier& tier);
   io::Task<Status> ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
                               std::span<std::byte> target, int fd);
+  static StatusOr<UniqueFd> OpenPublished(const Tier& tier, const std::string& name);
   io::Task<StatusOr<int>> OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create);
   io::Task<void> CloseIdleFiles();
   io::Task<void> CloseFile(std::shared_ptr<Object> object, uint8_t tier);
   io::Task<Status> WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
                            Tier& tier);
   void Record(const Object& object, uint32_t block);
-  std::shared_ptr<Object> Find(const ObjectId& id) const;
   // The next slower tier that is in service; null when there is none.
   Tier* Below(const Tier& tier) const;
 

@@ -73,7 +73,6 @@ void Object::ClearBlock(uint32_t block) {
 bool Object::LetGo() {
   while (!holders_.empty()) {
     if (!holders_.back()->LetGo()) return false;
-    holders_.pop_back();
   }
   return true;
 }

@@ -37,7 +37,7 @@ struct Fill;
 class FileHolder {
  public:
   virtual ~FileHolder() = default;
-  // False: the file is in use, nothing may leave it. True: this holder has ended, and is forgotten.
+  // False: the file is in use, nothing may leave it. True: it is not, and this holder has removed itself.
   virtual bool LetGo() = 0;
 };
 
@@ -105,7 +105,7 @@ class Object {
   void AddHolder(FileHolder& holder) { holders_.push_back(&holder); }
   void RemoveHolder(FileHolder& holder) { std::erase(holders_, &holder); }
   bool held() const { return !holders_.empty(); }
-  // Whether blocks may leave. Ends the holders that agree.
+  // Whether blocks may leave: every holder agrees, and has gone.
   bool LetGo();
 
   // Waits until every TryRead that began before has ended.

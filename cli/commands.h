@@ -23,6 +23,7 @@ struct PrewarmFlags {
   std::string tier;
   std::string limit;  // "200MiB/s"
   uint32_t concurrency = 0;
+  bool publish_native = false;
   bool wait = false;
 };
 int Prewarm(const Globals& globals, const PrewarmFlags& flags);

@@ -47,7 +47,9 @@ void PrintEnd(const Job& job) {
   fmt::print("job {} {}: {} files, {} ({} fetched) in {:.1f} s, {}/s{}\n", job.id(), StateOf(job), job.files_done(),
              FormatBytes(job.bytes_done()), FormatBytes(job.bytes_fetched()), seconds,
              FormatBytes(static_cast<uint64_t>(static_cast<double>(job.bytes_done()) / seconds)),
-             job.files_failed() > 0 ? fmt::format(", {} files failed: {}", job.files_failed(), job.message()) : "");
+             job.files_failed() > 0   ? fmt::format(", {} files failed: {}", job.files_failed(), job.message())
+             : !job.message().empty() ? ": " + job.message()
+                                      : "");
 }
 
 grpc::Status ReadPatterns(const PrewarmFlags& flags, admin::v1::StartPrewarmRequest* request) {
@@ -102,6 +104,7 @@ int Prewarm(const Globals& globals, const PrewarmFlags& flags) {
   if (const grpc::Status status = ReadPatterns(flags, &request); !status.ok()) return Report(globals, status);
   request.set_tier(flags.tier);
   request.set_concurrency(flags.concurrency);
+  request.set_publish_native(flags.publish_native);
   if (!flags.limit.empty()) {
     const auto rate = ParseRate(flags.limit);
     if (!rate.ok())
@@ -207,6 +210,7 @@ int Files(const Globals& globals, FilesAction action, const std::string& dataset
     PrintJson(reply);
   } else {
     fmt::print("{} {} files, {}\n", done, reply.files(), FormatBytes(reply.bytes()));
+    if (reply.files_in_use() > 0) fmt::print("{} files are in use and stay\n", reply.files_in_use());
     if (action == FilesAction::kVerify)
       fmt::print("{} bad blocks{}\n", reply.bad_blocks(), reply.bad_blocks() > 0 ? " were dropped" : "");
   }

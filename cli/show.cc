@@ -59,10 +59,11 @@ int ShowMounts(const Globals& globals) {
     PrintJson(reply);
     return kOk;
   }
-  Table table({"DATASET", "SOURCE", "CONSISTENCY", "ENTRIES", "HIDDEN", "READ LIMIT", "PATH"});
+  Table table({"DATASET", "SOURCE", "CONSISTENCY", "ENTRIES", "HIDDEN", "READ LIMIT", "PATH", "WHY"});
   for (const auto& mount : reply.mounts()) {
     table.Add({mount.volume_id(), mount.source(), mount.consistency(), std::to_string(mount.entries()),
-               std::to_string(mount.hidden_entries()), Limit(mount.throttle().read_bytes_per_second()), mount.path()});
+               std::to_string(mount.hidden_entries()), Limit(mount.throttle().read_bytes_per_second()), mount.path(),
+               mount.path_reason().empty() ? mount.native() : mount.path_reason()});
   }
   table.Print();
   return kOk;

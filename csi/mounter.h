@@ -43,6 +43,9 @@ class Mounter {
   StatusOr<std::optional<MountInfo>> Find(const std::string& path) const;
   static StatusOr<std::vector<MountInfo>> List();
 
+  // A descriptor (O_PATH) of the directory `path`.
+  StatusOr<UniqueFd> Open(const std::string& path) const;
+
   // Creates `path` (its parent must exist) when it is not there.
   Status MakeDirectory(const std::string& path) const;
 
@@ -68,8 +71,6 @@ class Mounter {
   static Status MountTmpfs(const std::string& path, uint64_t bytes, uid_t uid, gid_t gid);
 
  private:
-  StatusOr<UniqueFd> Open(const std::string& path) const;
-
   const std::string kubelet_directory_;
 };
 

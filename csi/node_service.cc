@@ -11,6 +11,7 @@
 
 #include "csi/call.h"
 #include "csi/capabilities.h"
+#include "csi/native_tree.h"
 
 namespace sluice::csi {
 namespace {
@@ -19,7 +20,15 @@ namespace v1 = ::csi::v1;
 
 StringMap ToMap(const google::protobuf::Map<std::string, std::string>& map) { return {map.begin(), map.end()}; }
 
-bool IsOurs(const MountInfo& mount) { return mount.type == fmt::format("fuse.{}", Mounter::kFuseType); }
+bool IsFuse(const MountInfo& mount) { return mount.type == fmt::format("fuse.{}", Mounter::kFuseType); }
+bool IsNative(const MountInfo& mount) { return !NativeTree::NameOf(mount).empty(); }
+bool IsOurs(const MountInfo& mount) { return IsFuse(mount) || IsNative(mount); }
+
+// Whether what is published is what the volume staged at `staged` would show.
+bool Shows(const MountInfo& published, const MountInfo& staged, const std::string& sub_path) {
+  if (IsNative(published)) return NativeTree::SubPathOf(published) == sub_path;
+  return published.device == staged.device && published.root == (sub_path.empty() ? "/" : "/" + sub_path);
+}
 
 Status Require(const std::string& value, std::string_view call, std::string_view field) {
   if (!value.empty()) return absl::OkStatus();
@@ -47,12 +56,23 @@ StatusOr<struct statvfs> StatVolume(const std::string& path) {
   return fs;
 }
 
+void AddUsage(const struct statvfs& fs, v1::NodeGetVolumeStatsResponse* reply) {
+  v1::VolumeUsage* bytes = reply->add_usage();
+  bytes->set_unit(v1::VolumeUsage::BYTES);
+  bytes->set_total(static_cast<int64_t>(fs.f_blocks * fs.f_frsize));
+  bytes->set_used(bytes->total());
+  v1::VolumeUsage* inodes = reply->add_usage();
+  inodes->set_unit(v1::VolumeUsage::INODES);
+  inodes->set_total(static_cast<int64_t>(fs.f_files));
+  inodes->set_used(inodes->total());
+}
+
 }  // namespace
 
 StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec) {
   ASSIGN_OR_RETURN(const auto mount, mounter_.Find(path));
   Pool* const pool = pools_.Serving(spec.volume_id());
-  if (mount && !IsOurs(*mount)) {
+  if (mount && !IsFuse(*mount)) {
     return FailedPrecondition("the staging path {} is already a mount of type {} ({})", path, mount->type,
                               mount->source);
   }
@@ -74,7 +94,7 @@ StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::
 Status NodeService::MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool) {
   RETURN_IF_ERROR(mounter_.MakeDirectory(path));
   ASSIGN_OR_RETURN(FuseMount mount, mounter_.MountFuse(path, spec.source()));
-  if (const Status status = pool.Mount(spec, std::move(mount)); !status.ok()) {
+  if (const Status status = pool.Mount(spec, std::move(mount), path); !status.ok()) {
     (void)mounter_.Unmount(path);
     return status;
   }
@@ -138,13 +158,12 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
   ASSIGN_OR_RETURN(const auto staged, mounter_.Find(request.staging_target_path()));
-  if (!staged || !IsOurs(*staged) || pools_.Serving(request.volume_id()) == nullptr) {
+  if (!staged || !IsFuse(*staged) || pools_.Serving(request.volume_id()) == nullptr) {
     return FailedPrecondition("volume {} is not staged at {}", request.volume_id(), request.staging_target_path());
   }
   ASSIGN_OR_RETURN(const auto published, mounter_.Find(request.target_path()));
   if (published) {
-    const std::string root = options.sub_path.empty() ? "/" : "/" + options.sub_path;
-    if (published->device == staged->device && published->root == root) return absl::OkStatus();
+    if (Shows(*published, *staged, options.sub_path)) return absl::OkStatus();
     if (!IsOurs(*published)) {
       return FailedPrecondition("the target path {} is already a mount of type {}", request.target_path(),
                                 published->type);
@@ -152,11 +171,41 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
   RETURN_IF_ERROR(mounter_.MakeDirectory(request.target_path()));
+  const Status native = PublishNatively(parameters.spec, request.target_path(), options);
+  if (native.ok() || parameters.spec.access() == "native") return native;
   // A subPath is looked up in the volume, and waits for its daemon.
   const auto bound = RunWithin<Status>(kVolumeDeadline, [this, request, options] {
     return mounter_.Bind(request.staging_target_path(), request.target_path(), options);
   });
   return bound.value_or(DeadlineExceeded("volume {} does not answer", request.volume_id()));
+}
+
+Status NodeService::PublishNatively(const broker::v1::VolumeSpec& spec, const std::string& target,
+                                    const Mounter::BindOptions& options) {
+  if (spec.consistency() != "immutable" || (spec.access() != "auto" && spec.access() != "native")) {
+    return FailedPrecondition("the volume's parameters do not allow it");
+  }
+  Pool* const pool = pools_.Serving(spec.volume_id());
+  ASSIGN_OR_RETURN(const Pool::Tree tree, pool->LeaseTree(spec.volume_id()));
+  const NativeTree::Owners owners{static_cast<uid_t>(pool->config().uid), static_cast<gid_t>(pool->config().gid),
+                                  spec.uid(), spec.gid()};
+  Status status = NativeTree::Check(tree.root.get(), owners);
+  if (status.ok()) {
+    const auto directory = mounter_.Open(target);
+    status =
+        directory.ok() ? NativeTree::Mount(tree.root.get(), directory->get(), owners, options) : directory.status();
+  }
+  if (!status.ok()) {
+    spdlog::error("volume {} cannot be published natively: {}", spec.volume_id(), Message(status));
+    ReleaseUnmounted(tree.name);
+  }
+  return status;
+}
+
+// Lets a tree go that is mounted nowhere any more.
+void NodeService::ReleaseUnmounted(const std::string& tree) {
+  const auto mounted = NativeTree::Mounted();
+  if (mounted.ok() && !mounted->contains(tree)) pools_.ReleaseTree(tree);
 }
 
 grpc::Status NodeService::NodePublishVolume(grpc::ServerContext*, const v1::NodePublishVolumeRequest* request,
@@ -169,7 +218,10 @@ Status NodeService::Unpublish(const v1::NodeUnpublishVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.target_path(), "NodeUnpublishVolume", "target_path"));
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
-  return mounter_.UnmountAndRemove(request.target_path());
+  ASSIGN_OR_RETURN(const auto published, mounter_.Find(request.target_path()));
+  RETURN_IF_ERROR(mounter_.UnmountAndRemove(request.target_path()));
+  if (published && IsNative(*published)) ReleaseUnmounted(NativeTree::NameOf(*published));
+  return absl::OkStatus();
 }
 
 grpc::Status NodeService::NodeUnpublishVolume(grpc::ServerContext*, const v1::NodeUnpublishVolumeRequest* request,
@@ -184,21 +236,19 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   const Pool* const pool = pools_.Serving(request.volume_id());
   if (!mount || !IsOurs(*mount))
     return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
+  // A tree's file system is the whole tier's: the volume's own numbers come from where it is staged.
+  const std::string staging_path = pool != nullptr ? pool->StagingPathOf(request.volume_id()) : "";
+  const std::string measured = IsNative(*mount) ? staging_path : request.volume_path();
   const StatusOr<struct statvfs> fs =
-      RunWithin<StatusOr<struct statvfs>>(kVolumeDeadline, [path = request.volume_path()] {
-        return StatVolume(path);
+      RunWithin<StatusOr<struct statvfs>>(kVolumeDeadline, [measured] {
+        return StatVolume(measured);
       }).value_or(DeadlineExceeded("no answer within {} s", kVolumeDeadline / std::chrono::seconds(1)));
-  if (fs.ok()) {
-    v1::VolumeUsage* bytes = reply->add_usage();
-    bytes->set_unit(v1::VolumeUsage::BYTES);
-    bytes->set_total(static_cast<int64_t>(fs->f_blocks * fs->f_frsize));
-    bytes->set_used(bytes->total());
-    v1::VolumeUsage* inodes = reply->add_usage();
-    inodes->set_unit(v1::VolumeUsage::INODES);
-    inodes->set_total(static_cast<int64_t>(fs->f_files));
-    inodes->set_used(inodes->total());
-  }
+  if (fs.ok()) AddUsage(*fs, reply);
   v1::VolumeCondition* condition = reply->mutable_volume_condition();
+  if (IsNative(*mount)) {
+    condition->set_message("published natively from the node cache: no daemon is needed to read it");
+    return absl::OkStatus();
+  }
   condition->set_abnormal(!fs.ok() || pool == nullptr || !pool->ready());
   if (pool == nullptr) {
     condition->set_message("no daemon serves this mount; a pod that is started again gets a new one");

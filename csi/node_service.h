@@ -45,6 +45,10 @@ class NodeService final : public ::csi::v1::Node::Service {
   Status MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool);
   Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
   Status Publish(const ::csi::v1::NodePublishVolumeRequest& request);
+  // Mounts the volume's tree in the cache, if it is complete.
+  Status PublishNatively(const broker::v1::VolumeSpec& spec, const std::string& target,
+                         const Mounter::BindOptions& options);
+  void ReleaseUnmounted(const std::string& tree);
   Status Unpublish(const ::csi::v1::NodeUnpublishVolumeRequest& request);
   Status GetStats(const ::csi::v1::NodeGetVolumeStatsRequest& request, ::csi::v1::NodeGetVolumeStatsResponse* reply);
 

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "csi/native_tree.h"
+
 namespace sluice::csi {
 
 StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
@@ -127,12 +129,14 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
   changed_.notify_all();
 }
 
-void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<const UniqueFd> descriptors) {
+void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors) {
   if (message.has_hello()) {
     Resume(socket);
   } else if (message.has_result()) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = pending_.find(message.number()); found != pending_.end()) found->second = message.result();
+    if (const auto found = pending_.find(message.number()); found != pending_.end()) {
+      found->second = Answer{message.result(), descriptors.size() == 1 ? std::move(descriptors[0]) : UniqueFd()};
+    }
     if (const auto found = mounting_.find(message.number()); found != mounting_.end()) {
       OnMountAnswered(found->second, message.result());
       mounting_.erase(found);
@@ -187,10 +191,20 @@ void Pool::Resume(MessageSocket& socket) {
       spdlog::warn("pool {}: volume {}: {}", config().name, id, Message(sent));
     }
   }
-  broker::v1::Message resumed;
-  resumed.mutable_resumed();
-  if (const Status sent = socket.Send(resumed.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
+  if (const Status sent = SendResumed(socket); !sent.ok()) {
+    spdlog::error("pool {}: {}: nothing is evicted until the daemon starts again", config().name, Message(sent));
+  }
   changed_.notify_all();
+}
+
+// REQUIRES: mutex_ is held.
+Status Pool::SendResumed(MessageSocket& socket) {
+  // What is mounted, and what a call is about to mount.
+  ASSIGN_OR_RETURN(std::set<std::string> trees, NativeTree::Mounted());
+  trees.insert(leased_.begin(), leased_.end());
+  broker::v1::Message resumed;
+  resumed.mutable_resumed()->mutable_mounted_trees()->Add(trees.begin(), trees.end());
+  return socket.Send(resumed.SerializeAsString());
 }
 
 // A volume is established from here on, in the order of the daemon's own messages: a daemon that dies right after its
@@ -236,73 +250,6 @@ bool Pool::WaitReady(Duration deadline) {
 std::string Pool::last_failure() const {
   const std::lock_guard lock(mutex_);
   return socket_ != nullptr ? "" : last_failure_;
-}
-
-StatusOr<broker::v1::Result> Pool::Ask(broker::v1::Message request, int descriptor, Duration deadline) {
-  std::unique_lock lock(mutex_);
-  if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", config().name, last_failure_);
-  const uint64_t number = next_number_++;
-  const uint64_t generation = generation_;
-  request.set_number(number);
-  pending_[number] = std::nullopt;
-  if (request.has_mount()) mounting_[number] = request.mount().volume().volume_id();
-  const std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
-  Status status = socket_->Send(request.SerializeAsString(), descriptors);
-  const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
-  if (status.ok() && !changed_.wait_for(lock, deadline, answered)) {
-    status = DeadlineExceeded("pool {}: the daemon did not answer within {} s", config().name,
-                              deadline / std::chrono::seconds(1));
-  }
-  const std::optional<broker::v1::Result> result = pending_[number];
-  pending_.erase(number);
-  if (result) return *result;
-  if (!status.ok()) return status;
-  return Unavailable("pool {}: the daemon ended over the request", config().name);
-}
-
-Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount) {
-  broker::v1::Message request;
-  *request.mutable_mount()->mutable_volume() = spec;
-  request.mutable_mount()->set_fuse_init(mount.fuse_init);
-  const int descriptor = mount.fd.get();
-  {
-    const std::lock_guard lock(mutex_);
-    volumes_[spec.volume_id()] = {spec, std::move(mount.fd), std::move(mount.fuse_init), /*established=*/false, {}};
-  }
-  const StatusOr<broker::v1::Result> result = Ask(std::move(request), descriptor, kMountDeadline);
-  if (result.ok() && result->code() == 0) return absl::OkStatus();
-  const std::lock_guard lock(mutex_);
-  volumes_.erase(spec.volume_id());
-  if (!result.ok()) return result.status();
-  return MakeStatus(static_cast<StatusCode>(result->code()), result->message());
-}
-
-Status Pool::Unmount(const std::string& volume_id) {
-  {
-    const std::lock_guard lock(mutex_);
-    volumes_.erase(volume_id);
-    if (socket_ == nullptr) return absl::OkStatus();  // the next daemon will not hear of it
-  }
-  broker::v1::Message request;
-  request.mutable_unmount()->set_volume_id(volume_id);
-  const auto result = Ask(std::move(request), -1, kMountDeadline);
-  // A daemon that dies over it has forgotten the volume, too.
-  if (!result.ok() && result.status().code() != StatusCode::kUnavailable) return result.status();
-  return absl::OkStatus();
-}
-
-bool Pool::Has(const std::string& volume_id) const {
-  const std::lock_guard lock(mutex_);
-  return volumes_.contains(volume_id);
-}
-
-std::optional<broker::v1::VolumeSpec> Pool::SpecOf(const std::string& volume_id) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = volumes_.find(volume_id);
-  if (found == volumes_.end()) return std::nullopt;
-  broker::v1::VolumeSpec spec = found->second.spec;
-  spec.clear_credentials();
-  return spec;
 }
 
 }  // namespace sluice::csi

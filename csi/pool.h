@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -44,6 +45,7 @@ class Pool {
   static constexpr Duration kBackoffMax = std::chrono::seconds(10);
   static constexpr Duration kBackoffServingMax = std::chrono::milliseconds(160);  // after a daemon that had served
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
+  static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
 
   // Makes the pool's directories and starts the daemon.
@@ -61,17 +63,28 @@ class Pool {
   uint64_t restarts() const { return restarts_; }
 
   // Hands a new mount to the daemon and returns when it is served.
-  Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount);
+  Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path);
   // Tells the daemon, and lets the connection go. Nothing happens when the volume is not there.
   Status Unmount(const std::string& volume_id);
+  struct Tree {
+    std::string name;
+    UniqueFd root;
+  };
+  // The tree of the volume's files in the cache, kept as it is until ReleaseTree. FAILED_PRECONDITION, with the reason,
+  // when the volume cannot be shown so (yet).
+  StatusOr<Tree> LeaseTree(const std::string& volume_id);
+  void ReleaseTree(const std::string& name);
   // The volume is served or will be again.
   bool Has(const std::string& volume_id) const;
   // What it was mounted with, without credentials.
   std::optional<broker::v1::VolumeSpec> SpecOf(const std::string& volume_id) const;
+  // Where; empty when it is not.
+  std::string StagingPathOf(const std::string& volume_id) const;
 
  private:
   struct Volume {
     broker::v1::VolumeSpec spec;
+    std::string staging_path;
     UniqueFd fuse_fd;
     std::string fuse_init;
     bool established = false;  // the daemon has answered FUSE_INIT
@@ -84,10 +97,16 @@ class Pool {
   // Runs one daemon until it ends; how it ended.
   std::string RunDaemon();
   void ReceiveLoop(MessageSocket& socket);
-  void OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<const UniqueFd> descriptors);
+  void OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
   void Resume(MessageSocket& socket);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
-  StatusOr<broker::v1::Result> Ask(broker::v1::Message request, int descriptor, Duration deadline);
+  struct Answer {
+    broker::v1::Result result;
+    UniqueFd descriptor;
+  };
+  static Status StatusOf(const StatusOr<Answer>& answer);
+  Status SendResumed(MessageSocket& socket);
+  StatusOr<Answer> Ask(broker::v1::Message request, int descriptor, Duration deadline);
   void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
   void GiveUpConnections();
@@ -98,11 +117,12 @@ class Pool {
   mutable std::condition_variable changed_;
   // GUARDED_BY mutex_
   MessageSocket* socket_ = nullptr;  // null: no daemon answers
-  std::map<uint64_t, std::optional<broker::v1::Result>> pending_;
+  std::map<uint64_t, std::optional<Answer>> pending_;
   std::map<uint64_t, std::string> mounting_;  // requests to mount or resume a volume, and which
   uint64_t next_number_ = 1;
   uint64_t generation_ = 0;  // counts daemons
   std::map<std::string, Volume> volumes_;
+  std::set<std::string> leased_;  // trees, from LeaseTree to ReleaseTree
   std::string last_failure_ = "it has not started yet";
   pid_t daemon_pid_ = -1;
   bool stop_ = false;

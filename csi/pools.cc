@@ -33,6 +33,10 @@ Pool* Pools::Serving(const std::string& volume_id) const {
   return nullptr;
 }
 
+void Pools::ReleaseTree(const std::string& name) const {
+  for (const auto& [pool_name, pool] : pools_) pool->ReleaseTree(name);
+}
+
 bool Pools::AllReady() const {
   return std::all_of(pools_.begin(), pools_.end(), [](const auto& entry) { return entry.second->ready(); });
 }

@@ -19,6 +19,8 @@ class Pools {
   StatusOr<Pool*> Find(const std::string& name) const;
   // The pool that serves the volume; null when none does.
   Pool* Serving(const std::string& volume_id) const;
+  // Whichever pool has it.
+  void ReleaseTree(const std::string& name) const;
   bool AllReady() const;
   // The sum of the largest tiers.
   uint64_t capacity_bytes() const;

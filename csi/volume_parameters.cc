@@ -17,7 +17,7 @@ constexpr std::string_view kKeys[] = {"source",      "endpoint",  "region", "pat
                                       "fileMode",    "dirMode",   "pool",   "subPath"};
 constexpr std::string_view kSecretKeys[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
 constexpr std::string_view kConsistencies[] = {"immutable", "eventual", "strong"};
-constexpr std::string_view kAccesses[] = {"auto", "large-files", "small-files"};
+constexpr std::string_view kAccesses[] = {"auto", "large-files", "small-files", "native"};
 constexpr std::string_view kSchemes[] = {"s3", "http", "https", "file"};
 
 constexpr uint64_t kBlockSizeMin = 64 * kKiB;
@@ -128,6 +128,10 @@ StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, c
     if (const Status status = Apply(key, value, &out); !status.ok()) {
       return Annotate(status, fmt::format("volume parameter '{}'", key));
     }
+  }
+  if (out.spec.access() == "native" && out.spec.consistency() != "immutable") {
+    return InvalidArgument("volume parameter 'access': native needs 'consistency: immutable', not '{}'",
+                           out.spec.consistency());
   }
   if (out.spec.source().empty()) {
     return InvalidArgument("volume parameter 'source' is missing; give a URI such as s3://BUCKET/PREFIX");

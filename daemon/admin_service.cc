@@ -21,7 +21,12 @@ grpc::Status Answer(StatusOr<T> result, T* reply) {
 double SecondsSince(Instant start) { return std::chrono::duration<double>(Clock::System().Now() - start).count(); }
 
 // How the mount's files are read, and why.
-void ShowPath(const Mount& mount, admin::v1::Mount* out) {
+void ShowPath(const Mount& mount, const std::optional<cache::TreeInfo>& tree, admin::v1::Mount* out) {
+  if (tree) {
+    out->set_native(fmt::format("{} files in the {} tier, {}", tree->files, cache::kMediumNames[tree->medium],
+                                tree->leased ? "mounted" : "ready"));
+  }
+  if (tree && tree->leased) return out->set_path("native");
   if (mount.session->profile().small_files()) {
     out->set_path("no-open");
     out->set_path_reason(mount.spec.access() == "small-files" ? "access: small-files"
@@ -73,7 +78,8 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
       out->mutable_throttle()->set_read_bytes_per_second(mount->dataset->limits().bytes_per_second());
       out->mutable_throttle()->set_requests_per_second(mount->dataset->limits().requests_per_second());
     });
-    ShowPath(*mount, out);
+    const auto tree = io::RunOn(context_.loop, [&] { return context_.trees.Find(TreeOptionsOf(mount->spec).name); });
+    ShowPath(*mount, tree, out);
   }
   return grpc::Status::OK;
 }
@@ -173,6 +179,7 @@ StatusOr<AdminService::Objects> AdminService::CachedObjects(const admin::v1::Fil
 io::Task<sluice::Status> AdminService::EvictAll(Objects objects, admin::v1::FilesResult* result) {
   for (const auto& object : objects) {
     const uint64_t freed_bytes = co_await context_.cache.store().Evict(object);
+    if (object->cached_blocks() > 0) result->set_files_in_use(result->files_in_use() + 1);
     if (freed_bytes == 0) continue;
     result->set_files(result->files() + 1);
     result->set_bytes(result->bytes() + freed_bytes);

@@ -16,6 +16,7 @@ struct AdminContext {
   Mounts& mounts;
   Prewarmer& prewarmer;
   cache::Cache& cache;
+  cache::PublishedTrees& trees;
   cache::ReadLimits& node_limits;
   io::Loop& loop;
   const Registry& metrics;

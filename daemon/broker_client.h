@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 
+#include "cache/published_trees.h"
 #include "common/message_socket.h"
 #include "daemon/backing_client.h"
 #include "daemon/mounts.h"
@@ -20,13 +21,16 @@ namespace sluice::daemon {
 class BrokerClient {
  public:
   static constexpr size_t kWorkers = 8;
+  // Making a tree may take longer; a publish does not wait for it, and the next one finds it.
+  static constexpr Duration kTreeDeadline = std::chrono::seconds(8);
 
   // `on_resumed` is called once, when what the daemon before this one has served is served again.
-  BrokerClient(MessageSocket& socket, Mounts& mounts, Prewarmer& prewarmer, BackingClient& backings, io::Loop& loop,
-               std::function<void()> on_resumed)
+  BrokerClient(MessageSocket& socket, Mounts& mounts, Prewarmer& prewarmer, cache::PublishedTrees& trees,
+               BackingClient& backings, io::Loop& loop, std::function<void()> on_resumed)
       : socket_(socket),
         mounts_(mounts),
         prewarmer_(prewarmer),
+        trees_(trees),
         backings_(backings),
         loop_(loop),
         on_resumed_(std::move(on_resumed)) {}
@@ -37,12 +41,17 @@ class BrokerClient {
   void Stop() { socket_.Shutdown(); }
 
  private:
+  // True when the message needs no worker and no answer.
+  bool TakeAtOnce(broker::v1::Message& message);
   void Carry(const broker::v1::Message& request, UniqueFd descriptor);
+  Status MountVolume(const broker::v1::Mount& request, UniqueFd descriptor);
+  StatusOr<UniqueFd> LeaseTree(const std::string& volume_id, std::string* name);
   void ResumedOne();
 
   MessageSocket& socket_;
   Mounts& mounts_;
   Prewarmer& prewarmer_;
+  cache::PublishedTrees& trees_;
   BackingClient& backings_;
   io::Loop& loop_;
   const std::function<void()> on_resumed_;

@@ -96,6 +96,7 @@ struct Daemon::Parts {
   std::shared_ptr<source::HttpClient> http;
   std::optional<source::SourceContext> sources;
   std::unique_ptr<cache::Cache> cache;
+  std::unique_ptr<cache::PublishedTrees> trees;
   std::unique_ptr<Mounts> mounts;
   std::unique_ptr<Prewarmer> prewarmer;
   std::unique_ptr<AdminService> admin_service;
@@ -119,6 +120,8 @@ Status Daemon::Parts::Open() {
   sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
   ASSIGN_OR_RETURN(const cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));
   ASSIGN_OR_RETURN(cache, cache::Cache::Open(cache_options, loop, *file_io, metrics));
+  trees = std::make_unique<cache::PublishedTrees>(cache->store(), loop, pool);
+  trees->Load();
   // What the kernel reads by itself must not leave before its volume has said so.
   cache->store().SetEvictionAllowed(false);
   mounts = std::make_unique<Mounts>(MountContext{.catalogs_directory = catalogs,
@@ -134,7 +137,7 @@ Status Daemon::Parts::Open() {
                                                  .mounts_gauge = mounts_gauge,
                                                  .session_threads = options.config.session_threads,
                                                  .push_bytes_max = options.config.push_memory_bytes});
-  prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, loop);
+  prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, loop);
   RETURN_IF_ERROR(prewarmer->Load());
   loop_thread = std::thread([this] {
     pthread_setname_np(pthread_self(), "loop");
@@ -144,6 +147,7 @@ Status Daemon::Parts::Open() {
                                                               .mounts = *mounts,
                                                               .prewarmer = *prewarmer,
                                                               .cache = *cache,
+                                                              .trees = *trees,
                                                               .node_limits = node_limits,
                                                               .loop = loop,
                                                               .metrics = metrics,
@@ -154,7 +158,7 @@ Status Daemon::Parts::Open() {
   if (!options.config.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(options.config.metrics_listen, metrics));
   }
-  broker = std::make_unique<BrokerClient>(broker_socket, *mounts, *prewarmer, backings, loop,
+  broker = std::make_unique<BrokerClient>(broker_socket, *mounts, *prewarmer, *trees, backings, loop,
                                           [this] { loop.Post([this] { cache->store().SetEvictionAllowed(true); }); });
   return absl::OkStatus();
 }
@@ -165,6 +169,7 @@ void Daemon::Parts::Close() {
   if (!loop_thread.joinable()) return;
   mounts->StopAll();
   io::CallOn(loop, prewarmer->Close());
+  io::CallOn(loop, trees->Close());
   io::CallOn(loop, cache->Close());
   loop.Stop();
   loop_thread.join();

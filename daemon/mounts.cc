@@ -29,11 +29,21 @@ source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const 
   return options;
 }
 
+// A volume id may hold any character; its hash is a file name.
+std::string FileNameOf(const std::string& volume_id) { return cache::ObjectId::Of({volume_id, "", "", 0, 0}).Hex(); }
+
 }  // namespace
 
+cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
+  cache::TreeOptions options;
+  options.name = FileNameOf(spec.volume_id());
+  options.file_mode = spec.file_mode();
+  options.directory_mode = spec.directory_mode();
+  return options;
+}
+
 std::string Mounts::CatalogDirectory(const std::string& volume_id) const {
-  // A volume id may hold any character; its hash is a file name.
-  return fmt::format("{}/{}", context_.catalogs_directory, cache::ObjectId::Of({volume_id, "", "", 0, 0}).Hex());
+  return fmt::format("{}/{}", context_.catalogs_directory, FileNameOf(volume_id));
 }
 
 StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cache/dataset.h"
+#include "cache/published_trees.h"
 #include "fuse/session.h"
 #include "proto/broker.pb.h"
 #include "source/open_source.h"
@@ -24,6 +25,9 @@ struct Mount {
   std::unique_ptr<fuse::Session> session;
   std::atomic<bool> closing{false};  // jobs on it are to stop
 };
+
+// The tree in which the volume's files can be published natively.
+cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec);
 
 struct MountContext {
   std::string catalogs_directory;

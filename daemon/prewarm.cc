@@ -50,8 +50,8 @@ StatusOr<std::optional<uint8_t>> MediumOf(const std::string& tier, const cache::
 
 }  // namespace
 
-Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, io::Loop& loop)
-    : mounts_(mounts), cache_(cache), loop_(loop), gate_(loop) {}
+Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, io::Loop& loop)
+    : mounts_(mounts), cache_(cache), trees_(trees), loop_(loop), gate_(loop) {}
 
 Status Prewarmer::Load() {
   return cache_.store().index().Scan(
@@ -88,6 +88,9 @@ StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& request) {
   if (request.concurrency() > kConcurrencyMax) {
     return InvalidArgument("a concurrency of {} is too much; at most {} files at a time", request.concurrency(),
                            kConcurrencyMax);
+  }
+  if (request.publish_native() && (mount->spec.consistency() != "immutable" || request.patterns_size() > 0)) {
+    return InvalidArgument("only all of a volume with 'consistency: immutable' can be published natively");
   }
   const std::lock_guard lock(mutex_);
   admin::v1::Job status;
@@ -133,6 +136,9 @@ io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> m
   job->workers = std::max<uint32_t>(job->status.request().concurrency(), 1);
   for (size_t i = job->workers; i > 0; --i) io::Spawn(Work(job, mount, walker));
   while (job->workers > 0) co_await job->worker_done.Wait();
+  if (job->status.request().publish_native() && job->first_error.ok() && !job->cancelled && !mount->closing) {
+    job->first_error = co_await PreparePublish(*job, *mount);
+  }
   const std::lock_guard lock(mutex_);
   admin::v1::Job& status = job->status;
   status.set_seconds_running(std::chrono::duration<double>(loop_.clock().Now() - job->started).count());
@@ -151,6 +157,12 @@ io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> m
     status.set_bytes_total(status.bytes_done());
   }
   Save(*job);
+}
+
+io::Task<Status> Prewarmer::PreparePublish(Job& job, Mount& mount) {
+  cache::TreeOptions options = TreeOptionsOf(mount.spec);
+  options.medium = job.medium;
+  co_return Annotate(co_await trees_.Build(*mount.dataset, std::move(options)), "native publish");
 }
 
 io::Task<void> Prewarmer::Count(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount) {

@@ -26,7 +26,7 @@ class Prewarmer {
   static constexpr uint32_t kConcurrencyDefault = 8;
   static constexpr uint32_t kConcurrencyMax = 64;
 
-  Prewarmer(Mounts& mounts, cache::Cache& cache, io::Loop& loop);
+  Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, io::Loop& loop);
 
   // Reads unfinished jobs from the index. Before the loop runs.
   Status Load();
@@ -47,12 +47,14 @@ class Prewarmer {
   io::Task<void> Count(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount);
   io::Task<void> Work(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount, std::shared_ptr<Walker> walker);
   io::Task<Status> WarmFile(Job& job, Mount& mount, const cache::Node& node);
+  io::Task<Status> PreparePublish(Job& job, Mount& mount);
   void Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mount>& mount);
   void Save(const Job& job);
   void ForgetOldJobs();
 
   Mounts& mounts_;
   cache::Cache& cache_;
+  cache::PublishedTrees& trees_;
   io::Loop& loop_;
   io::Gate gate_;
   mutable std::mutex mutex_;

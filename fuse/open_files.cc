@@ -148,11 +148,12 @@ bool OpenFiles::IsIdle(const Backing& backing) const {
   return dataset_.catalog().HandlesOf(backing.ino).passthrough == 0;
 }
 
-// Closes a backing file that no handle uses. The caller removes the holder.
+// Closes a backing file that no handle uses.
 bool OpenFiles::Drop(Backing& backing) {
   const std::lock_guard lock(mutex_);
   if (!IsIdle(backing)) return false;
   broker_->CloseBacking(dataset_.options().name, backing.ino);
+  backing.object->RemoveHolder(backing);
   cache_.store().Release(backing.object);
   metrics_.backing_files.Add(-1);
   backings_.erase(backing.ino);
@@ -170,12 +171,7 @@ bool OpenFiles::MakePlace() {
       if (idle != nullptr) break;
     }
   }
-  if (idle == nullptr) return false;
-  const std::shared_ptr<cache::Object> object = idle->object;
-  object->RemoveHolder(*idle);
-  if (Drop(*idle)) return true;
-  object->AddHolder(*idle);  // opened meanwhile
-  return false;
+  return idle != nullptr && Drop(*idle);  // not when it was opened meanwhile
 }
 
 void OpenFiles::Release(cache::Ino ino, bool passthrough) {

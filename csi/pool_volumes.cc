@@ -1,0 +1,113 @@
+// Pool: what is asked of the daemon, and the volumes it serves.
+#include <spdlog/spdlog.h>
+
+#include "csi/native_tree.h"
+#include "csi/pool.h"
+
+namespace sluice::csi {
+
+Status Pool::StatusOf(const StatusOr<Answer>& answer) {
+  if (!answer.ok()) return answer.status();
+  if (answer->result.code() == 0) return absl::OkStatus();
+  return MakeStatus(static_cast<StatusCode>(answer->result.code()), answer->result.message());
+}
+
+StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, int descriptor, Duration deadline) {
+  std::unique_lock lock(mutex_);
+  if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", config().name, last_failure_);
+  const uint64_t number = next_number_++;
+  const uint64_t generation = generation_;
+  request.set_number(number);
+  pending_[number] = std::nullopt;
+  if (request.has_mount()) mounting_[number] = request.mount().volume().volume_id();
+  const std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
+  Status status = socket_->Send(request.SerializeAsString(), descriptors);
+  const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
+  if (status.ok() && !changed_.wait_for(lock, deadline, answered)) {
+    status = DeadlineExceeded("pool {}: the daemon did not answer within {} s", config().name,
+                              deadline / std::chrono::seconds(1));
+  }
+  std::optional<Answer> answer = std::move(pending_[number]);
+  pending_.erase(number);
+  if (answer) return *std::move(answer);
+  if (!status.ok()) return status;
+  return Unavailable("pool {}: the daemon ended over the request", config().name);
+}
+
+Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path) {
+  broker::v1::Message request;
+  *request.mutable_mount()->mutable_volume() = spec;
+  request.mutable_mount()->set_fuse_init(mount.fuse_init);
+  const int descriptor = mount.fd.get();
+  {
+    const std::lock_guard lock(mutex_);
+    Volume& volume = volumes_[spec.volume_id()];
+    volume.spec = spec;
+    volume.staging_path = staging_path;
+    volume.fuse_fd = std::move(mount.fd);
+    volume.fuse_init = std::move(mount.fuse_init);
+  }
+  const Status status = StatusOf(Ask(std::move(request), descriptor, kMountDeadline));
+  if (status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  volumes_.erase(spec.volume_id());
+  return status;
+}
+
+Status Pool::Unmount(const std::string& volume_id) {
+  {
+    const std::lock_guard lock(mutex_);
+    volumes_.erase(volume_id);
+    if (socket_ == nullptr) return absl::OkStatus();  // the next daemon will not hear of it
+  }
+  broker::v1::Message request;
+  request.mutable_unmount()->set_volume_id(volume_id);
+  const auto answer = Ask(std::move(request), -1, kMountDeadline);
+  // A daemon that dies over it has forgotten the volume, too.
+  if (!answer.ok() && answer.status().code() != StatusCode::kUnavailable) return answer.status();
+  return absl::OkStatus();
+}
+
+StatusOr<Pool::Tree> Pool::LeaseTree(const std::string& volume_id) {
+  broker::v1::Message request;
+  request.mutable_lease_tree()->set_volume_id(volume_id);
+  auto answer = Ask(std::move(request), -1, kLeaseDeadline);
+  RETURN_IF_ERROR(StatusOf(answer));
+  if (!answer->descriptor.valid() || !NativeTree::IsName(answer->result.tree())) {
+    return Internal("pool {}: the daemon's lease of a tree has no directory, or no name", config().name);
+  }
+  const std::lock_guard lock(mutex_);
+  leased_.insert(answer->result.tree());
+  return Tree{answer->result.tree(), std::move(answer->descriptor)};
+}
+
+void Pool::ReleaseTree(const std::string& name) {
+  broker::v1::Message request;
+  request.mutable_release_tree()->set_tree(name);
+  const std::lock_guard lock(mutex_);
+  leased_.erase(name);
+  if (socket_ == nullptr) return;  // the next daemon hears what is mounted
+  if (const Status sent = socket_->Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
+}
+
+bool Pool::Has(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  return volumes_.contains(volume_id);
+}
+
+std::optional<broker::v1::VolumeSpec> Pool::SpecOf(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = volumes_.find(volume_id);
+  if (found == volumes_.end()) return std::nullopt;
+  broker::v1::VolumeSpec spec = found->second.spec;
+  spec.clear_credentials();
+  return spec;
+}
+
+std::string Pool::StagingPathOf(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = volumes_.find(volume_id);
+  return found == volumes_.end() ? "" : found->second.staging_path;
+}
+
+}  // namespace sluice::csi
