@@ -13,6 +13,8 @@ namespace {
 
 constexpr uint64_t kMagic = 0x32746143'63696c53;  // "SlicCat2"
 
+constexpr uint64_t kDeadMax = 100'000;
+
 constexpr uint8_t kLive = 1;
 constexpr uint8_t kExecutable = 2;
 
@@ -60,26 +62,47 @@ std::string_view Catalog::NameOf(const Record& record) const {
 
 uint64_t Catalog::node_count() const { return (nodes_->used_bytes() - MappedFile::kHeaderBytes) / sizeof(Record); }
 
-StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& directory, bool resume) {
+StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& directory, Keep keep) {
+  auto catalog = Load(directory, keep);
+  if (keep != Keep::kNames) return catalog;
+  // Names can be asked for again: those that cannot be read, or are mostly gone, are not worth keeping.
+  const bool damaged = catalog.status().code() == StatusCode::kDataLoss;
+  if (damaged || (catalog.ok() && (*catalog)->IsMostlyDead())) return Load(directory, Keep::kNothing);
+  return catalog;
+}
+
+bool Catalog::IsMostlyDead() const {
+  const uint64_t dead = node_count() - 1 - live_.size();
+  return dead > kDeadMax && dead > live_.size();
+}
+
+StatusOr<std::unique_ptr<Catalog>> Catalog::Load(const std::string& directory, Keep keep) {
   std::unique_ptr<Catalog> catalog(new Catalog);
-  ASSIGN_OR_RETURN(catalog->nodes_, MappedFile::Open(directory + "/nodes", kMagic, resume));
-  ASSIGN_OR_RETURN(catalog->names_, MappedFile::Open(directory + "/names", kMagic, resume));
+  ASSIGN_OR_RETURN(catalog->nodes_, MappedFile::Open(directory + "/nodes", kMagic, keep != Keep::kNothing));
+  ASSIGN_OR_RETURN(catalog->names_, MappedFile::Open(directory + "/names", kMagic, keep != Keep::kNothing));
+  if (keep != Keep::kAll) catalog->nodes_->note().store(0);
   if (catalog->node_count() == 0) {
     source::Entry root;
     root.kind = source::Entry::Kind::kDirectory;
     RETURN_IF_ERROR(catalog->Append(0, root, 0).status());
   }
-  RETURN_IF_ERROR(catalog->Rebuild());
+  RETURN_IF_ERROR(catalog->Rebuild(keep == Keep::kAll));
   return catalog;
 }
 
-Status Catalog::Rebuild() {
+Status Catalog::Sync() const {
+  RETURN_IF_ERROR(names_->Sync());
+  return nodes_->Sync();
+}
+
+Status Catalog::Rebuild(bool keep_handles) {
   for (Ino ino = kRootIno + 1; ino < kRootIno + node_count(); ++ino) {
-    const Record& record = *At(ino);
+    Record& record = *At(ino);
     if (record.parent < kRootIno || record.parent >= ino ||
         record.name_offset + record.name_length + record.version_length > names_->used_bytes()) {
       return DataLoss("the catalog's node {} is damaged", ino);
     }
+    if (!keep_handles && record.kind == static_cast<uint8_t>(source::Entry::Kind::kFile)) record.handles = {};
     if ((record.flags & kLive) == 0) continue;
     live_.insert(static_cast<uint32_t>(ino));
     Count(record, true);

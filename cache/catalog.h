@@ -3,8 +3,8 @@
 // A node is one version of one entry of a directory, and its number is the inode number that the kernel knows. Nodes
 // are never changed or reused: an object that changes gets a new node, and the old one lives on for whoever has it
 // open. So inode numbers are stable while the volume is mounted, across any number of daemon restarts: a store to the
-// mapped files is there for the next process, however this one ends. After a reboot nothing is mounted and the
-// catalog begins anew.
+// mapped files is there for the next process, however this one ends. Another mount of the volume may keep the names
+// (daemon/catalog_directories.h).
 //
 // Threads:     every method is thread-safe; one mutex.
 // Owns:        the mapped files.
@@ -47,8 +47,15 @@ class Catalog {
  public:
   static constexpr uint64_t kNodesMax = uint64_t{1} << 31;
 
-  // `directory` must exist. `resume` keeps what is there; else it begins anew.
-  static StatusOr<std::unique_ptr<Catalog>> Open(const std::string& directory, bool resume);
+  enum class Keep {
+    kNothing,  // begin anew
+    kNames,    // for another mount: what was listed, but no open handles
+    kAll,      // the mount lives, an earlier process served it
+  };
+  // `directory` must exist.
+  static StatusOr<std::unique_ptr<Catalog>> Open(const std::string& directory, Keep keep);
+  // Writes everything to disk.
+  Status Sync() const;
   ~Catalog();
 
   std::optional<Node> Get(Ino ino) const;
@@ -118,13 +125,15 @@ class Catalog {
   };
 
   Catalog();
+  static StatusOr<std::unique_ptr<Catalog>> Load(const std::string& directory, Keep keep);
+  bool IsMostlyDead() const;
   Record* At(Ino ino) const;
   std::string_view NameOf(const Record& record) const;
   Node ToNode(Ino ino) const;
   StatusOr<Ino> Append(Ino directory, const source::Entry& entry, int64_t now_ns);
   void Count(const Record& record, bool live);
   void Unlink(Ino ino);
-  Status Rebuild();
+  Status Rebuild(bool keep_handles);
 
   mutable std::shared_mutex mutex_;
   std::unique_ptr<MappedFile> nodes_;

@@ -15,7 +15,7 @@ StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::un
                                                  Counter* throttled_ns) {
   std::unique_ptr<Dataset> dataset(
       new Dataset(std::move(options), std::move(source), cache, loop, node_limits, throttled_ns));
-  ASSIGN_OR_RETURN(dataset->catalog_, Catalog::Open(dataset->options_.directory, dataset->options_.resume));
+  ASSIGN_OR_RETURN(dataset->catalog_, Catalog::Open(dataset->options_.directory, dataset->options_.keep));
   return dataset;
 }
 

@@ -35,7 +35,7 @@ struct DatasetOptions {
   Consistency consistency = Consistency::kEventual;
   Duration metadata_ttl = std::chrono::seconds(60);
   uint32_t block_size_bytes = 1 * kMiB;
-  bool resume = false;  // after a restart of the daemon, under a mount that lives
+  Catalog::Keep keep = Catalog::Keep::kNothing;
 };
 
 // What the kernel may be told of an answer.

@@ -9,7 +9,8 @@
 namespace sluice::cache {
 
 StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path, uint64_t magic, bool resume) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0600));
+  if (!resume) ::unlink(path.c_str());  // not truncated: an earlier mount may still have it mapped
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd.valid()) return ErrnoStatus(errno, path);
   void* base = ::mmap(nullptr, kMapBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return ErrnoStatus(errno, "mmap " + path);
@@ -36,6 +37,10 @@ StatusOr<uint64_t> MappedFile::Reserve(uint64_t bytes) {
   if (end > kMapBytes) return ResourceExhausted("{} is full", path_);
   if (end > allocated_bytes_) RETURN_IF_ERROR(Grow(end));
   return header()->used_bytes;
+}
+
+Status MappedFile::Sync() const {
+  return ::msync(base_, used_bytes(), MS_SYNC) == 0 ? absl::OkStatus() : ErrnoStatus(errno, "write " + path_);
 }
 
 // Allocates the space on disk: a store to a page without it would end the process when the disk is full.

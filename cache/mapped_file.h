@@ -33,6 +33,9 @@ class MappedFile {
   StatusOr<uint64_t> Reserve(uint64_t bytes);
   void Commit(uint64_t bytes) { header()->used_bytes += bytes; }
 
+  // Writes what is used to disk.
+  Status Sync() const;
+
   char* at(uint64_t offset) const { return base_ + offset; }
   uint64_t used_bytes() const { return header()->used_bytes; }  // with the header
   // A number of the owner's, 0 in a new file.

@@ -3,8 +3,6 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
-#include <filesystem>
-
 #include "common/suggest.h"
 #include "io/call.h"
 
@@ -29,21 +27,15 @@ source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const 
   return options;
 }
 
-// A volume id may hold any character; its hash is a file name.
-std::string FileNameOf(const std::string& volume_id) { return cache::ObjectId::Of({volume_id, "", "", 0, 0}).Hex(); }
-
 }  // namespace
 
 cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
   cache::TreeOptions options;
-  options.name = FileNameOf(spec.volume_id());
+  // A volume id may hold any character; a hash is a file name.
+  options.name = cache::ObjectId::Of({spec.volume_id(), "", "", 0, 0}).Hex();
   options.file_mode = spec.file_mode();
   options.directory_mode = spec.directory_mode();
   return options;
-}
-
-std::string Mounts::CatalogDirectory(const std::string& volume_id) const {
-  return fmt::format("{}/{}", context_.catalogs_directory, FileNameOf(volume_id));
 }
 
 StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
@@ -53,14 +45,12 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   cache::DatasetOptions options;
   options.name = spec.volume_id();
   options.identity = fmt::format("{}@{}", spec.source(), spec.endpoint());
-  options.directory = CatalogDirectory(spec.volume_id());
   options.consistency = ConsistencyOf(spec.consistency());
   options.metadata_ttl = Duration(spec.metadata_ttl_ns());
   options.block_size_bytes = static_cast<uint32_t>(spec.block_size_bytes());
-  options.resume = request.resume();
-  std::error_code error;
-  std::filesystem::create_directories(options.directory, error);
-  if (error) return Unavailable("{}: {}", options.directory, error.message());
+  ASSIGN_OR_RETURN(CatalogDirectories::Begun catalog, catalogs_.Begin(spec, request.resume()));
+  options.directory = std::move(catalog.path);
+  options.keep = catalog.keep;
 
   auto mount = std::make_shared<Mount>();
   mount->spec = spec;
@@ -121,8 +111,7 @@ Status Mounts::Remove(const std::string& volume_id) {
     context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
   }
   Close(*mount);
-  std::error_code ignored;
-  std::filesystem::remove_all(CatalogDirectory(volume_id), ignored);
+  catalogs_.End(mount->spec, mount->dataset->catalog().Sync());
   spdlog::info("volume {} is no longer served", volume_id);
   return absl::OkStatus();
 }

@@ -1,7 +1,7 @@
 // The volumes that this daemon serves.
 //
 // Threads:   Add, Remove, Find, All from any thread but the loop; FindOnLoop on the loop.
-// Owns:      each mount's dataset and session, and its catalog's directory, which goes with the volume.
+// Owns:      each mount's dataset and session, and its catalog's directory.
 // Limits:    kMountsMax mounts.
 // Errors:    Add: the source's (it is asked whether it exists, except on resume), and the session's.
 #pragma once
@@ -13,6 +13,7 @@
 
 #include "cache/dataset.h"
 #include "cache/published_trees.h"
+#include "daemon/catalog_directories.h"
 #include "fuse/session.h"
 #include "proto/broker.pb.h"
 #include "source/open_source.h"
@@ -49,7 +50,7 @@ class Mounts {
  public:
   static constexpr size_t kMountsMax = 1024;
 
-  explicit Mounts(MountContext context) : context_(std::move(context)) {}
+  explicit Mounts(MountContext context) : context_(std::move(context)), catalogs_(context_.catalogs_directory) {}
 
   Status Add(const broker::v1::Mount& request, UniqueFd fuse_fd);
   // Nothing happens when it is not there.
@@ -63,10 +64,10 @@ class Mounts {
 
  private:
   StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);
-  std::string CatalogDirectory(const std::string& volume_id) const;
   void Close(Mount& mount);
 
   const MountContext context_;
+  const CatalogDirectories catalogs_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Mount>> mounts_;  // GUARDED_BY mutex_
 };

@@ -1,5 +1,7 @@
 #include "cache/catalog.h"
 
+#include <fstream>
+
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -26,7 +28,8 @@ class CatalogTest : public testing::Test {
  protected:
   void Open(bool resume) {
     catalog.reset();
-    ASSERT_OK_AND_ASSIGN(catalog, Catalog::Open(directory.path(), resume));
+    ASSERT_OK_AND_ASSIGN(catalog,
+                         Catalog::Open(directory.path(), resume ? Catalog::Keep::kAll : Catalog::Keep::kNothing));
   }
   void SetUp() override { Open(false); }
   Ino Put(Ino parent, const Entry& entry, int64_t now = 1) { return catalog->Put(parent, entry, now)->ino; }
@@ -73,6 +76,41 @@ TEST_F(CatalogTest, BeginsAnewWithoutResume) {
   EXPECT_EQ(catalog->node_count(), 1u);
 }
 
+TEST_F(CatalogTest, AnotherMountKeepsTheNamesAndNoHandles) {
+  const Ino ino = Put(kRootIno, File("f", "v1"));
+  catalog->SetListed(kRootIno, 5, 0);
+  catalog->AddHandle(ino, /*passthrough=*/true);
+  catalog->AddHandle(ino, /*passthrough=*/false);
+  catalog->SetNoOpen();
+  Open(/*resume=*/true);
+  EXPECT_EQ(catalog->HandlesOf(ino).passthrough, 1u);
+  EXPECT_EQ(catalog->HandlesOf(ino).cached, 1u);
+  EXPECT_TRUE(catalog->no_open());
+  ASSERT_OK(catalog->Sync());
+  catalog.reset();
+  ASSERT_OK_AND_ASSIGN(catalog, Catalog::Open(directory.path(), Catalog::Keep::kNames));
+  EXPECT_EQ(catalog->Find(kRootIno, "f")->ino, ino);
+  EXPECT_EQ(catalog->listed_ns(kRootIno), 5);
+  EXPECT_EQ(catalog->HandlesOf(ino).passthrough + catalog->HandlesOf(ino).cached, 0u);
+  EXPECT_FALSE(catalog->no_open());
+}
+
+TEST_F(CatalogTest, HandlesAreNeverCountedBelowZero) {
+  const Ino ino = Put(kRootIno, File("f", "v1"));
+  catalog->AddHandle(ino, true);
+  EXPECT_EQ(catalog->RemoveHandle(ino, true).passthrough, 0u);
+  EXPECT_EQ(catalog->RemoveHandle(ino, true).passthrough, 0u);
+  EXPECT_EQ(catalog->HandlesOf(12345).passthrough, 0u);
+}
+
+TEST_F(CatalogTest, DamagedNamesAreNotKept) {
+  Put(kRootIno, File("f", "v1"));
+  catalog.reset();
+  std::ofstream(directory.path() + "/nodes", std::ios::binary | std::ios::trunc) << "no catalog";
+  ASSERT_OK_AND_ASSIGN(catalog, Catalog::Open(directory.path(), Catalog::Keep::kNames));
+  EXPECT_EQ(catalog->node_count(), 1u);
+}
+
 TEST_F(CatalogTest, PositionsSurviveRemovals) {
   std::vector<Ino> inos;
   for (int i = 0; i < 10; ++i) inos.push_back(Put(kRootIno, File(std::to_string(i), "v")));
@@ -110,7 +148,7 @@ TEST_F(CatalogTest, DamagedFilesAreRefused) {
     std::fputs("garbage", file);
     std::fclose(file);
   }
-  EXPECT_TRUE(Fails(Catalog::Open(directory.path(), true).status(), StatusCode::kDataLoss, "nodes"));
+  EXPECT_TRUE(Fails(Catalog::Open(directory.path(), Catalog::Keep::kAll).status(), StatusCode::kDataLoss, "nodes"));
 }
 
 }  // namespace

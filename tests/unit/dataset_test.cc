@@ -39,7 +39,7 @@ class DatasetTest : public testing::Test {
                                  .consistency = consistency,
                                  .metadata_ttl = 60s,
                                  .block_size_bytes = 64 * 1024,
-                                 .resume = resume},
+                                 .keep = resume ? Catalog::Keep::kAll : Catalog::Keep::kNothing},
                                 std::move(owned), *cache, loop, limits, nullptr);
     ASSERT_OK(opened.status());
     dataset = *std::move(opened);

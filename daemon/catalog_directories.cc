@@ -1,0 +1,73 @@
+#include "daemon/catalog_directories.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "cache/key.h"
+
+namespace sluice::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSaved = "saved";
+
+std::string ReadLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+}  // namespace
+
+std::string CatalogDirectories::PathOf(const broker::v1::VolumeSpec& spec) const {
+  // A volume id may hold any character; a hash is a file name.
+  return fmt::format("{}/{}", directory_,
+                     cache::ObjectId::Of({spec.volume_id(), spec.source(), spec.endpoint(), 0, 0}).Hex());
+}
+
+StatusOr<CatalogDirectories::Begun> CatalogDirectories::Begin(const broker::v1::VolumeSpec& spec, bool resume) const {
+  Begun begun{PathOf(spec)};
+  std::error_code error;
+  fs::create_directories(begun.path, error);
+  if (error) return Unavailable("{}: {}", begun.path, error.message());
+  const std::string state_file = begun.path + "/state";
+  const std::string boot = ReadLine("/proc/sys/kernel/random/boot_id");
+  const std::string state = ReadLine(state_file);
+  if (resume) {
+    begun.keep = cache::Catalog::Keep::kAll;
+  } else if (spec.consistency() != "strong" && !state.empty() && (state == kSaved || state == boot)) {
+    begun.keep = cache::Catalog::Keep::kNames;
+  }
+  std::ofstream(state_file) << boot << '\n';
+  ForgetOldest(begun.path);
+  return begun;
+}
+
+void CatalogDirectories::End(const broker::v1::VolumeSpec& spec, const Status& synced) const {
+  std::error_code ignored;
+  if (spec.consistency() == "strong") {
+    fs::remove_all(PathOf(spec), ignored);
+  } else if (synced.ok()) {
+    std::ofstream(PathOf(spec) + "/state") << kSaved << '\n';
+  }
+}
+
+// Only what was unmounted is saved, so nothing that is in use goes.
+void CatalogDirectories::ForgetOldest(const std::string& except) const {
+  std::vector<std::pair<fs::file_time_type, fs::path>> saved;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
+    const std::string state_file = entry.path().string() + "/state";
+    if (entry.path() == except || ReadLine(state_file) != kSaved) continue;
+    saved.emplace_back(fs::last_write_time(state_file, ignored), entry.path());
+  }
+  if (saved.size() <= kSavedMax) return;
+  std::sort(saved.begin(), saved.end());
+  for (size_t i = 0; i < saved.size() - kSavedMax; ++i) fs::remove_all(saved[i].second, ignored);
+}
+
+}  // namespace sluice::daemon
