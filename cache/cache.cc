@@ -11,6 +11,8 @@ constexpr size_t kHitBatch = 64;
 constexpr uint64_t kLookAheadBytes = 8 * kMiB;
 // A block may be evicted between its fill and the copy; more often than this, something is wrong.
 constexpr int kTriesMax = 8;
+// A read this part of a block (or more) behind what has arrived of it gets a request of its own.
+constexpr uint32_t kPieceDistanceShare = 4;
 
 }  // namespace
 
@@ -32,6 +34,8 @@ Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
           metrics.AddCounter("sluice_cache_miss_bytes_total", "Bytes of reads that had to wait for the source")),
       fills_joined_(metrics.AddCounter("sluice_fills_joined_total", "Block reads that joined a fetch under way")),
       uncached_blocks_(metrics.AddCounter("sluice_uncached_blocks_total", "Fetched blocks that no tier took")),
+      pieces_(metrics.AddCounter("sluice_pieces_total",
+                                 "Reads that fetched their own range, beside the block's fetch or instead of it")),
       fill_wait_(metrics.AddHistogram("sluice_fill_wait_seconds", "Time a fetch waited for memory and a connection")),
       fill_memory_(metrics.AddGauge("sluice_fill_memory_bytes", "Memory of fetches under way")) {}
 
@@ -83,8 +87,10 @@ io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, source::S
   const size_t length = std::min<uint64_t>(target.size(), object->size() - offset_bytes);
   const ByteRange read{offset_bytes, length};
   const Request request{object, &source, io::Urgency::kForeground, {}};
-  EnsureFills(request, object->BlockAt(read.offset), object->BlockAt(read.end() - 1) + 1);
   ReadAheadOf(request, read);
+  if (!object->read_ahead.IsRandom()) {
+    EnsureFills(request, object->BlockAt(read.offset), object->BlockAt(read.end() - 1) + 1);
+  }
   for (size_t done = 0; done < length;) {
     const uint32_t block = object->BlockAt(offset_bytes + done);
     const auto in_block = static_cast<uint32_t>(offset_bytes + done - uint64_t{block} * object->block_size());
@@ -95,10 +101,36 @@ io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, source::S
   co_return length;
 }
 
+// The first touch of a block of a file that is read here and there. The second one shows that it is worth keeping.
+bool Cache::WantsPieceOnly(Object& object, uint32_t block, size_t length_bytes) const {
+  if (!object.read_ahead.IsRandom() || length_bytes * 2 > object.block_size()) return false;
+  if (object.TierOf(block) || object.fills.contains(block) || object.hits(block) > 0) return false;
+  object.hits(block) = 1;  // of a block that is in no tier: it was touched
+  return true;
+}
+
+io::Task<Status> Cache::FetchPiece(const Request& request, uint64_t offset_bytes, std::span<std::byte> target) {
+  const io::Gate::Holder holder = gate_.Enter();
+  co_await fetches_.Acquire(1, io::Urgency::kForeground);
+  source::ReadRequest read;
+  read.path = request.object->version.path;
+  read.version = request.object->version.version;
+  read.offset_bytes = offset_bytes;
+  read.target = target;
+  const Status status = co_await request.source->Read(std::move(read));
+  fetches_.Release(1);
+  pieces_.Add();
+  misses_.Add();
+  miss_bytes_.Add(target.size());
+  co_return status;
+}
+
 io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes,
                                  std::span<std::byte> target) {
   Object& object = *request.object;
   bool waited = false;
+  const uint64_t file_offset = uint64_t{block} * object.block_size() + offset_bytes;
+  if (WantsPieceOnly(object, block, target.size())) co_return co_await FetchPiece(request, file_offset, target);
   for (int tries = 0; tries < kTriesMax; ++tries) {
     EnsureFills(request, block, block + 1);
     const auto found = object.fills.find(block);
@@ -106,6 +138,11 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       const std::shared_ptr<Fill> fill = found->second;
       const size_t start = size_t{block - fill->first_block} * object.block_size() + offset_bytes;
       waited |= fill->arrived_bytes < start + target.size();
+      const bool far = fill->arrived_bytes + object.block_size() / kPieceDistanceShare < start;
+      if (far && request.urgency == io::Urgency::kForeground && target.size() * 2 <= object.block_size() &&
+          fill->state <= Fill::State::kRunning) {
+        co_return co_await FetchPiece(request, file_offset, target);
+      }
       while (fill->arrived_bytes < start + target.size() && fill->state <= Fill::State::kRunning) {
         co_await fill->changed.Wait();
       }

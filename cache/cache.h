@@ -4,6 +4,10 @@
 //   Read      on the loop, for everything else
 //   Warm      fills an object without a reader
 //
+// What is not cached is fetched in whole blocks, which stay. But nobody waits for the front of a block to get at its end,
+// and a file that is read here and there is not fetched around every read: such a read gets its own range from the
+// source (a piece), beside the block's fetch, or instead of it at the block's first touch.
+//
 // Threads:     TryRead from any thread; the rest on the loop.
 // Suspends:    Read, Warm.
 // Owns:        the BlockStore, fills under way. Objects, sources and targets are the caller's until the call returns.
@@ -76,6 +80,8 @@ class Cache {
   io::Task<void> KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill);
   void Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill);
   void Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
+  bool WantsPieceOnly(Object& object, uint32_t block, size_t length_bytes) const;
+  io::Task<Status> FetchPiece(const Request& request, uint64_t offset_bytes, std::span<std::byte> target);
   io::Task<Status> ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes, std::span<std::byte> target);
   void ReadAheadOf(const Request& request, ByteRange read);
   void RecordHit(const std::shared_ptr<Object>& object, ByteRange read);
@@ -97,6 +103,7 @@ class Cache {
   Counter& miss_bytes_;
   Counter& fills_joined_;
   Counter& uncached_blocks_;
+  Counter& pieces_;
   Histogram& fill_wait_;
   Gauge& fill_memory_;
 };

@@ -56,7 +56,7 @@ void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
                       "Read paths from this file, one a line; '-' is standard input");
   prewarm->add_option("--tier", flags.prewarm.tier, "dram, ssd or hdd; default: where the cache would put it");
   prewarm->add_option("--limit", flags.prewarm.limit, "Bytes per second at most, such as 200MiB/s");
-  prewarm->add_option("--concurrency", flags.prewarm.concurrency, "Files at a time; default 8");
+  prewarm->add_option("--concurrency", flags.prewarm.concurrency, "Files at a time; default 32");
   prewarm->add_flag("--publish-native", flags.prewarm.publish_native,
                     "At the end, make the tree that pods mount without FUSE; immutable volumes only");
   prewarm->add_flag("--wait", flags.prewarm.wait, "Show the progress until it has ended");

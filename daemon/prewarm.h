@@ -23,7 +23,7 @@ namespace sluice::daemon {
 class Prewarmer {
  public:
   static constexpr size_t kJobsMax = 256;
-  static constexpr uint32_t kConcurrencyDefault = 8;
+  static constexpr uint32_t kConcurrencyDefault = 32;
   static constexpr uint32_t kConcurrencyMax = 64;
 
   Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, io::Loop& loop);

@@ -53,6 +53,22 @@ Walker::Walker(cache::Dataset& dataset, const Patterns& patterns) : dataset_(dat
   stack_.push_back({cache::kRootIno, "", 0});
 }
 
+void Walker::ListAhead() {
+  for (const cache::Node& node : ahead_) {
+    if (*listing_ >= kListAheadMax) return;
+    if (node.entry.kind != source::Entry::Kind::kDirectory || dataset_.catalog().listed_ns(node.ino) != 0) continue;
+    if (!patterns_.MayMatchBelow(source::JoinPath(stack_.back().path, node.entry.name))) continue;
+    io::Spawn(ListOne(dataset_, node.ino, listing_));
+  }
+}
+
+// What goes wrong here goes wrong again when the walk comes to the directory.
+io::Task<void> Walker::ListOne(cache::Dataset& dataset, cache::Ino directory, std::shared_ptr<size_t> running) {
+  ++*running;
+  (void)co_await dataset.ListAll(directory);
+  --*running;
+}
+
 io::Task<StatusOr<std::optional<cache::Node>>> Walker::Next() {
   constexpr size_t kChildrenAtATime = 256;
   while (!stack_.empty()) {
@@ -64,6 +80,7 @@ io::Task<StatusOr<std::optional<cache::Node>>> Walker::Next() {
         stack_.pop_back();
         continue;
       }
+      ListAhead();
       std::reverse(ahead_.begin(), ahead_.end());
     }
     cache::Node node = std::move(ahead_.back());

@@ -5,9 +5,10 @@
 //
 // Threads:   on the loop; one Next at a time.
 // Suspends:  Next.
-// Limits:    memory for the directories on the way down and their siblings, not for the files.
+// Limits:    kListAheadMax directories are listed at a time; memory for the directories on the way down and their siblings, not for the files.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,12 +37,18 @@ class Patterns {
 
 class Walker {
  public:
+  static constexpr size_t kListAheadMax = 16;
+
   Walker(cache::Dataset& dataset, const Patterns& patterns);
 
   // The next file; nullopt at the end. An error is a directory that cannot be listed: the walk has ended.
   io::Task<StatusOr<std::optional<cache::Node>>> Next();
 
  private:
+  // Lists the directories that come next, so that the walk need not wait for one after the other.
+  void ListAhead();
+  static io::Task<void> ListOne(cache::Dataset& dataset, cache::Ino directory, std::shared_ptr<size_t> running);
+
   struct Position {
     cache::Ino directory;
     std::string path;
@@ -50,6 +57,7 @@ class Walker {
   cache::Dataset& dataset_;
   const Patterns& patterns_;
   std::vector<Position> stack_;
+  std::shared_ptr<size_t> listing_ = std::make_shared<size_t>(0);
   std::vector<cache::Node> ahead_;  // children read but not looked at yet, last first
 };
 

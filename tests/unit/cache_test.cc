@@ -375,5 +375,45 @@ TEST_F(CacheTest, RunningOutOfDescriptorsIsNoFaultOfTheDisk) {
   EXPECT_GT(cache->store().tier(1)->quota_bytes(), 0u);
 }
 
+TEST_F(CacheTest, NobodyWaitsForTheFrontOfABlock) {
+  source.files["f"] = RandomText(2 * kBlock, 1);
+  const auto object = Acquire("f");
+  EXPECT_EQ(*Read(object, kBlock - 4096, 4096), source.files["f"].substr(kBlock - 4096, 4096));
+  EXPECT_EQ(source.reads, 2u);  // its own range, and the block
+  EXPECT_EQ(source.bytes_read, kBlock + 4096u);
+  EXPECT_EQ(object->cached_blocks(), 1u);
+  EXPECT_EQ(*Read(object, 0, 4096), source.files["f"].substr(0, 4096));
+  EXPECT_EQ(source.reads, 2u);
+  cache->store().Release(object);
+}
+
+TEST_F(CacheTest, ScatteredReadsFetchWhatTheyRead) {
+  constexpr uint64_t kFar = 20 * kMiB;
+  source.files["f"] = RandomText(12 * kFar, 2);
+  const auto object = Acquire("f");
+  const auto read = [&](uint64_t at) {
+    EXPECT_EQ(*Read(object, at, 4096), source.files["f"].substr(at, 4096));
+    return std::exchange(source.bytes_read, 0);
+  };
+  // At first every block is fetched; once the reader has shown that it jumps, only what it reads.
+  for (uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(read(i * kFar), kBlock);
+  for (uint64_t i = 4; i <= 10; ++i) EXPECT_EQ(read(i * kFar), 4096u);
+  EXPECT_EQ(object->cached_blocks(), 3u);
+  // A block that is touched again is kept.
+  EXPECT_EQ(read(5 * kFar + 8192), kBlock);
+  EXPECT_EQ(read(5 * kFar), 0u);
+  // And a reader that reads on gets blocks again.
+  EXPECT_EQ(read(9 * kFar + 4096), kBlock);
+  cache->store().Release(object);
+}
+
+TEST_F(CacheTest, APieceFailsAsItsSourceDoes) {
+  source.files["f"] = RandomText(2 * kBlock, 3);
+  const auto object = Acquire("f");
+  source.read_failures = {absl::OkStatus(), Aborted("another version")};
+  EXPECT_TRUE(Fails(Read(object, kBlock - 4096, 4096).status(), StatusCode::kAborted, "another version"));
+  cache->store().Release(object);
+}
+
 }  // namespace
 }  // namespace sluice::cache
