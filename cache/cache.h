@@ -4,8 +4,8 @@
 //   Read      on the loop, for everything else
 //   Warm      fills an object without a reader
 //
-// What is not cached is fetched in whole blocks, which stay. But nobody waits for the front of a block to get at its end,
-// and a file that is read here and there is not fetched around every read: such a read gets its own range from the
+// What is not cached is fetched in whole blocks, which stay. But nobody waits for the front of a block to get at its
+// end, and a file that is read here and there is not fetched around every read: such a read gets its own range from the
 // source (a piece), beside the block's fetch, or instead of it at the block's first touch.
 //
 // Threads:     TryRead from any thread; the rest on the loop.

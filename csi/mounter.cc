@@ -147,6 +147,13 @@ Status Mounter::SetReadAhead(const std::string& path, uint64_t bytes) const {
   return file ? absl::OkStatus() : Unavailable("read_ahead_kb of {} cannot be set", path);
 }
 
+bool Mounter::KernelHasRing() {
+  std::ifstream file("/sys/module/fuse/parameters/enable_uring");
+  char answer = 'N';
+  file >> answer;
+  return answer == 'Y';
+}
+
 Status Mounter::Bind(const std::string& source, const std::string& target, const BindOptions& options) const {
   ASSIGN_OR_RETURN(UniqueFd from, Open(source));
   if (!options.sub_path.empty()) {

@@ -54,6 +54,9 @@ class Mounter {
   // The kernel's read-ahead for that mount: it asks FUSE for 128 KiB at a time otherwise.
   Status SetReadAhead(const std::string& path, uint64_t bytes) const;
 
+  // FUSE over io_uring is there and switched on.
+  static bool KernelHasRing();
+
   struct BindOptions {
     std::string sub_path;  // below the mounted root; cannot leave it
     bool no_exec = false;

@@ -92,6 +92,12 @@ StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::
 }
 
 Status NodeService::MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool) {
+  if (spec.ring() && !Mounter::KernelHasRing()) {
+    return FailedPrecondition(
+        "volume parameter 'transport': this node's kernel has no FUSE over io_uring (Linux 6.14), or it is switched "
+        "off: "
+        "write Y to /sys/module/fuse/parameters/enable_uring");
+  }
   RETURN_IF_ERROR(mounter_.MakeDirectory(path));
   ASSIGN_OR_RETURN(FuseMount mount, mounter_.MountFuse(path, spec.source()));
   if (const Status status = pool.Mount(spec, std::move(mount), path); !status.ok()) {

@@ -126,7 +126,19 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
   }
   const std::lock_guard lock(mutex_);
   socket_ = nullptr;
+  GiveUpRings();
   changed_.notify_all();
+}
+
+// What a dead daemon had on its rings no other can answer: its readers get an error rather than wait for ever.
+// REQUIRES: mutex_ is held.
+void Pool::GiveUpRings() {
+  std::erase_if(volumes_, [this](const auto& entry) {
+    if (!entry.second.spec.ring()) return false;
+    spdlog::error("pool {}: volume {} has 'transport: ring' and is given up with its daemon; stage it again",
+                  config().name, entry.first);
+    return true;
+  });
 }
 
 void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors) {

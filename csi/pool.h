@@ -110,6 +110,7 @@ class Pool {
   void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
   void GiveUpConnections();
+  void GiveUpRings();
 
   const PoolOptions options_;
   TierDirectories tiers_;  // as they were when the daemon started; the supervisor's thread only

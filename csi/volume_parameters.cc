@@ -14,9 +14,10 @@ namespace {
 
 constexpr std::string_view kKeys[] = {"source",      "endpoint",  "region", "pathStyle", "consistency",
                                       "metadataTtl", "blockSize", "access", "uid",       "gid",
-                                      "fileMode",    "dirMode",   "pool",   "subPath"};
+                                      "fileMode",    "dirMode",   "pool",   "subPath",   "transport"};
 constexpr std::string_view kSecretKeys[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
 constexpr std::string_view kConsistencies[] = {"immutable", "eventual", "strong"};
+constexpr std::string_view kTransports[] = {"device", "ring"};
 constexpr std::string_view kAccesses[] = {"auto", "large-files", "small-files", "native"};
 constexpr std::string_view kSchemes[] = {"s3", "http", "https", "file"};
 
@@ -95,6 +96,9 @@ Status Apply(const std::string& key, const std::string& value, VolumeParameters*
   } else if (key == "access") {
     RETURN_IF_ERROR(ParseChoice(value, kAccesses));
     spec.set_access(value);
+  } else if (key == "transport") {
+    RETURN_IF_ERROR(ParseChoice(value, kTransports));
+    spec.set_ring(value == "ring");
   } else if (key == "uid" || key == "gid") {
     ASSIGN_OR_RETURN(const uint32_t id, ParseNumber(value, 10, 0xfffffffe, "a numeric user or group id"));
     key == "uid" ? spec.set_uid(id) : spec.set_gid(id);

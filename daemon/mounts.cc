@@ -68,6 +68,7 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   session.directory_mode = spec.directory_mode();
   session.access = spec.access();
   session.push_bytes_max = context_.push_bytes_max;
+  session.ring = spec.ring();
   session.threads = context_.session_threads;
   session.resume = request.resume();
   session.backings.insert(request.backings().begin(), request.backings().end());

@@ -5,7 +5,8 @@
 //
 // Threads:   on the loop; one Next at a time.
 // Suspends:  Next.
-// Limits:    kListAheadMax directories are listed at a time; memory for the directories on the way down and their siblings, not for the files.
+// Limits:    kListAheadMax directories are listed at a time; memory for the directories on the way down and their
+// siblings, not for the files.
 #pragma once
 
 #include <memory>

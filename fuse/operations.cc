@@ -309,7 +309,7 @@ void Init(void* user_data, fuse_conn_info* connection) {
   }
   connection->max_backing_stack_depth = 0;  // libfuse adds one: overlayfs can still be stacked on the volume
   // Requests in flight on a ring cannot be handed to the next process (docs/architecture.md, "Recovery").
-  fuse_unset_feature_flag(connection, FUSE_CAP_OVER_IO_URING);
+  if (!session->options().ring) fuse_unset_feature_flag(connection, FUSE_CAP_OVER_IO_URING);
 }
 
 }  // namespace

@@ -70,8 +70,9 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
   if (init_bytes.size() < sizeof(fuse_in_header)) return InvalidArgument("the FUSE_INIT request is cut short");
   InstallWakeSignal();
   char program[] = "sluiced";
-  char* arguments[] = {program, nullptr};
-  fuse_args args = FUSE_ARGS_INIT(1, arguments);
+  char ring[] = "-oio_uring";
+  char* arguments[] = {program, ring, nullptr};
+  fuse_args args = FUSE_ARGS_INIT(options_.ring ? 2 : 1, arguments);
   session_ = fuse_session_new(&args, &Operations(), sizeof(fuse_lowlevel_ops), this);
   if (session_ == nullptr) return FailedPrecondition("libfuse refuses the session");
   const std::string path = fmt::format("/dev/fd/{}", fd.get());

@@ -41,6 +41,7 @@ struct SessionOptions {
   std::string access = "auto";  // auto, large-files, small-files, native
   uint64_t push_bytes_max = 0;
   size_t threads = 2;
+  bool ring = false;  // requests come over io_uring; such a session cannot be resumed
   bool resume = false;
   std::map<uint64_t, int32_t> backings;  // on resume: backing files that an earlier process had opened
 };
