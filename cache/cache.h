@@ -37,6 +37,9 @@ struct CacheOptions {
 
 class Cache {
  public:
+  // Without a fetch for so long, their buffers go back to the system.
+  static constexpr Duration kRest = std::chrono::seconds(2);
+
   static StatusOr<std::unique_ptr<Cache>> Open(const CacheOptions& options, io::Loop& loop, io::FileIo& io,
                                                Registry& metrics);
 
@@ -75,6 +78,7 @@ class Cache {
 
   void EnsureFills(const Request& request, uint32_t first_block, uint32_t end_block);
   void StartFill(const Request& request, uint32_t first_block, uint32_t block_count);
+  void ReturnMemory(uint64_t fills_begun);
   void Abandon(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
   io::Task<void> RunFill(Request request, std::shared_ptr<Fill> fill);
   io::Task<void> KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill);
@@ -90,6 +94,9 @@ class Cache {
   io::Loop& loop_;
   std::unique_ptr<BlockStore> store_;
   io::Semaphore memory_;
+  uint64_t fills_begun_ = 0;
+  bool returning_memory_ = false;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for timers that outlive the cache
   io::Semaphore fetches_;
   io::Gate gate_;
   // Finished fills that no tier took, kept a while for the reads that follow; oldest first.

@@ -1,6 +1,8 @@
 // Cache: fetching blocks from the source, and keeping them.
 #include "cache/fill.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "cache/cache.h"
@@ -53,6 +55,7 @@ void Cache::Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<
 
 io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   const io::Gate::Holder holder = gate_.Enter();
+  ++fills_begun_;
   const Object& object = *request.object;
   const uint64_t offset_bytes = uint64_t{fill->first_block} * object.block_size();
   const uint64_t length_bytes =
@@ -85,6 +88,18 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   co_await KeepBlocks(request, fill);
   memory_.Release(length_bytes);
   fill_memory_.Set(static_cast<int64_t>(memory_.used()));
+  if (memory_.used() == 0 && !returning_memory_) ReturnMemory(fills_begun_);
+}
+
+// The allocator keeps the buffers of fetches for the next ones; when there are none for a while, they go.
+void Cache::ReturnMemory(uint64_t fills_begun) {
+  returning_memory_ = true;
+  loop_.After(kRest, [this, fills_begun, alive = std::weak_ptr(alive_)] {
+    if (alive.expired()) return;
+    returning_memory_ = false;
+    if (memory_.used() > 0) return;  // the last of those fills comes here again
+    fills_begun == fills_begun_ ? (void)::malloc_trim(0) : ReturnMemory(fills_begun_);
+  });
 }
 
 io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill) {

@@ -15,7 +15,7 @@ io::Task<StatusOr<int32_t>> BackingClient::OpenBacking(std::string volume_id, ui
   file.reset();
   const auto question = std::make_shared<Question>(loop_);
   questions_[number] = question;
-  io::Spawn(Expire(number));
+  loop_.After(kAnswerDeadline, [this, number] { Expire(number); });
   while (!question->answer && !question->late) co_await question->answered.Wait();
   questions_.erase(number);
   if (!question->answer) {
@@ -28,10 +28,9 @@ io::Task<StatusOr<int32_t>> BackingClient::OpenBacking(std::string volume_id, ui
   co_return question->answer->id();
 }
 
-io::Task<void> BackingClient::Expire(uint64_t number) {
-  co_await loop_.Sleep(kAnswerDeadline);
+void BackingClient::Expire(uint64_t number) {
   const auto found = questions_.find(number);
-  if (found == questions_.end()) co_return;
+  if (found == questions_.end()) return;
   found->second->late = true;
   found->second->answered.Notify();
 }

@@ -34,7 +34,7 @@ class BackingClient final : public fuse::BackingBroker {
     bool late = false;
     io::Event answered;
   };
-  io::Task<void> Expire(uint64_t number);
+  void Expire(uint64_t number);
 
   MessageSocket& socket_;
   io::Loop& loop_;

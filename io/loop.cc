@@ -70,8 +70,8 @@ void Loop::RunReady() {
   }
   for (auto& function : posted) function();
   while (!timers_.empty() && timers_.begin()->first <= clock_.Now()) {
-    ready_.push_back(timers_.begin()->second);
-    timers_.erase(timers_.begin());
+    const Timer timer = std::move(timers_.extract(timers_.begin()).mapped());
+    timer.sleeper ? ready_.push_back(timer.sleeper) : timer.function();
   }
   while (!ready_.empty()) {
     const std::coroutine_handle<> handle = ready_.front();

@@ -53,10 +53,17 @@ class Loop {
       Loop& loop;
       Duration delay;
       bool await_ready() const { return delay.count() <= 0; }
-      void await_suspend(std::coroutine_handle<> handle) { loop.timers_.emplace(loop.clock_.Now() + delay, handle); }
+      void await_suspend(std::coroutine_handle<> handle) {
+        loop.timers_.emplace(loop.clock_.Now() + delay, Timer{handle, {}});
+      }
       void await_resume() {}
     };
     return Awaiter{*this, delay};
+  }
+
+  // Calls `function` after `delay`, unless the loop goes before that: for deadlines that mostly do not come.
+  void After(Duration delay, std::function<void()> function) {
+    timers_.emplace(clock_.Now() + delay, Timer{{}, std::move(function)});
   }
 
   // Null when io_uring is not used. Valid on the loop's thread only.
@@ -83,7 +90,11 @@ class Loop {
   std::atomic<bool> waiting_{false};
 
   std::deque<std::coroutine_handle<>> ready_;
-  std::multimap<Instant, std::coroutine_handle<>> timers_;
+  struct Timer {
+    std::coroutine_handle<> sleeper;
+    std::function<void()> function;  // when nobody sleeps
+  };
+  std::multimap<Instant, Timer> timers_;
 };
 
 template <typename T>

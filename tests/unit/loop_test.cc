@@ -40,6 +40,15 @@ Task<int> StartSleepers(Loop& loop, std::vector<int>* order) {
   co_return co_await SleepThenCount(loop, order, 15);
 }
 
+TEST_P(LoopTest, FunctionsAreCalledAfterTheirDelayOrNever) {
+  std::vector<int> order;
+  loop.After(std::chrono::milliseconds(4), [&] { order.push_back(4); });
+  loop.After(std::chrono::milliseconds(2), [&] { order.push_back(2); });
+  loop.After(std::chrono::hours(1), [&] { order.push_back(3600); });
+  loop.Block(SleepThenCount(loop, &order, 9));
+  EXPECT_EQ(order, (std::vector<int>{2, 4, 9}));
+}
+
 TEST_P(LoopTest, TimersFireInOrder) {
   std::vector<int> order;
   loop.Block(StartSleepers(loop, &order));
