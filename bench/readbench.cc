@@ -252,8 +252,11 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_option("--rounds", options.rounds, "Rounds; 7 or more for a figure to quote")->capture_default_str();
   app.add_option("--slice", options.slice_ms, "Milliseconds of a slice")->capture_default_str();
-  app.add_option("--threads", options.threads, "Numbers of threads")->delimiter(',')->capture_default_str();
-  app.add_option("--shapes", options.shapes, "Shapes")->delimiter(',')->capture_default_str();
+  app.add_option("--threads", options.threads, "Numbers of threads")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app.add_option("--shapes", options.shapes, "Shapes")->delimiter(',')->allow_extra_args(false)->capture_default_str();
   app.add_option("--large", options.large, "The large file's name in each directory")->capture_default_str();
   app.add_option("--small", options.small, "The directory of small files")->capture_default_str();
   app.add_option("--seed", options.seed, "Order of the small files")->capture_default_str();

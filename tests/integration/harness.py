@@ -95,13 +95,13 @@ class Process:
 class S3Server(Process):
     """versitygw over a directory: checks signatures and If-Match."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, arguments=()):
         self.root = pathlib.Path(directory) / "s3"
         self.root.mkdir()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         super().__init__([DEPS / "bin" / "versitygw", "--port", f"127.0.0.1:{self.port}", "--access", ACCESS_KEY, "--secret",
-                          SECRET_KEY, "--keep-alive", "--quiet", "--health", "/healthz", "posix", str(self.root)], f"{directory}/s3.log")
+                          SECRET_KEY, "--keep-alive", "--quiet", "--health", "/healthz", *arguments, "posix", str(self.root)], f"{directory}/s3.log")
         wait_until(self.answers, what="versitygw")
 
     def answers(self):

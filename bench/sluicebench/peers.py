@@ -1,0 +1,3 @@
+"""Other programs that mount a bucket."""
+
+PEERS = {}
