@@ -1,7 +1,8 @@
 """A volume's speed as a ratio to the local file system, with margins wide enough for a busy machine. No time is asserted.
 
-readbench reads both in turns of 60 ms, so what else runs slows both. The files are the S3 server's own for native; a
-volume has all of them cached and read once before.
+readbench reads both in turns of 80 ms, so what else runs slows both; a control, the same files a second time, says in the
+same rounds whether it did so evenly. Native are the S3 server's own files; the volume has all of them cached and
+read once before.
 """
 
 import json
@@ -14,8 +15,9 @@ import pytest
 import harness
 
 READBENCH = harness.BUILD / "bin" / "readbench"
-ROUNDS = 9
 FILES = 1000
+ATTEMPTS = 4
+STEADY = (0.8, 1.25)  # where the control must lie
 
 pytestmark = [
     pytest.mark.skipif(not READBENCH.exists(), reason="readbench is not built: -DSLUICE_BENCH=ON"),
@@ -47,38 +49,45 @@ def read_all(directory):
                     pass
 
 
-@pytest.fixture
-def ratios(make_plugin, data, s3_volume):
-    """Ratios to native by shape, for a volume with the given parameters."""
+def drops():
+    """How often anybody on this machine has dropped the page caches."""
+    return next(line for line in open("/proc/vmstat") if line.startswith("drop_pagecache"))
 
-    def measure(shapes, prewarm=(), **parameters):
+
+def ratio(shape, native, volume, pids):
+    """The volume's ratio to native: of speed or of CPU time, whichever is less, because load flatters a path that waits for
+    another process. On a machine that never gets steady, of CPU time alone: load hardly spoils it."""
+    for _ in range(ATTEMPTS):
+        read_all(native)
+        read_all(volume)
+        before = drops()
+        done = subprocess.run([READBENCH, "--rounds", "11", "--slice", "80", "--shapes", shape, *(f"--pid=volume={pid}" for pid in pids),
+                               f"native={native}", f"control={native}", f"volume={volume}"], check=True, capture_output=True, text=True, timeout=300)
+        found = {r["target"]: r for r in json.loads(done.stdout)["results"]}
+        control, mine = found["control"]["ratio"], found["volume"]
+        print(f"{shape}: control {control:.2f}, volume {mine['ratio']:.3f}, by CPU time {mine['cpu_ratio']:.3f}")
+        if drops() == before and STEADY[0] < control < STEADY[1]:
+            return min(mine["ratio"], mine["cpu_ratio"])
+    return mine["cpu_ratio"]
+
+
+@pytest.fixture
+def measure(make_plugin, data, s3_volume):
+    """The ratio of one shape for a volume with the given parameters, everything cached."""
+
+    def of(shape, prewarm=(), **parameters):
         plugin = make_plugin(CONFIG)
         context, secrets = s3_volume("ratios", consistency="immutable", **parameters)
         path = plugin.mount("ratios", context, secrets)
         plugin.sluice("prewarm", "ratios", "--wait", *prewarm)
-        read_all(path)
-        read_all(data)
-        done = subprocess.run([READBENCH, "--rounds", str(ROUNDS), "--slice", "60", "--shapes", ",".join(shapes), f"native={data}", f"volume={path}"],
-                              check=True, capture_output=True, text=True, timeout=600)
-        found = {r["shape"]: r["ratio"] for r in json.loads(done.stdout)["results"] if r["target"] == "volume"}
-        print(parameters, {shape: round(ratio, 3) for shape, ratio in found.items()})
-        return found
+        return ratio(shape, data, path, [plugin.daemon_pid(), plugin.process.process.pid])
 
-    return measure
+    return of
 
 
-def test_the_control_is_near_one(data):
-    """The same files against themselves: if this fails, the machine is too unsteady for the others to mean anything."""
-    read_all(data)
-    done = subprocess.run([READBENCH, "--rounds", str(ROUNDS), "--slice", "60", "--shapes", "rnd4k,small", f"a={data}", f"b={data}"],
-                          check=True, capture_output=True, text=True, timeout=600)
-    for result in json.loads(done.stdout)["results"]:
-        assert 0.7 < result["ratio"] < 1.4, result
+def test_large_files_read_at_more_than_half_of_native(measure):
+    assert measure("rnd4k", access="large-files") > 0.5
 
 
-def test_large_files_read_at_more_than_half_of_native(ratios):
-    assert ratios(["rnd4k"], access="large-files")["rnd4k"] > 0.5
-
-
-def test_small_files_read_at_more_than_a_third_of_native(ratios):
-    assert ratios(["small"], access="small-files")["small"] > 1 / 3
+def test_small_files_read_at_more_than_a_third_of_native(measure):
+    assert measure("small", access="small-files") > 1 / 3
