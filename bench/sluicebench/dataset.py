@@ -78,13 +78,15 @@ def copy(source, target):
 
 
 def read_all(directory):
-    """Reads every file once: what a page cache can keep is in it then."""
+    """Reads every file once: what a page cache can keep is in it then. Returns the number of bytes."""
     buffer = bytearray(MIB)
+    total = 0
     for path in [directory, *sorted(directory.rglob("*"))]:
         if path.is_file():
             with open(path, "rb", buffering=0) as f:
-                while f.readinto(buffer):
-                    pass
+                while count := f.readinto(buffer):
+                    total += count
+    return total
 
 
 def objects(directory, below=""):

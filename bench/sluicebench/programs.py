@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+from . import warm
 from .common import median, remember, run
 
 READER = pathlib.Path(__file__).with_name("reader.py")
@@ -66,6 +67,18 @@ def prepare_git(system, state):
     run(["sh", "-c", f'cd "$DATA/tree" && {GIT} init -q && {GIT} add -A'], env=environment)
 
 
+def rounds(systems, running, size):
+    """Seconds of each system in each round."""
+    seconds = {s.name: [] for s in systems}
+    for program in running.values():
+        program.seconds()  # once for nothing: warm
+    for turn in range(size.rounds):
+        for i in range(len(systems)):
+            at = systems[(i + turn) % len(systems)].name
+            seconds[at].append(running[at].seconds())
+    return seconds
+
+
 def measure(systems, state, size):
     """Rows {program, system, seconds, ratio}: warm, ratio of speed to the first system, median of the rounds' ratios."""
     state.mkdir()
@@ -75,14 +88,8 @@ def measure(systems, state, size):
     for name, what in PROGRAMS.items():
         remember([f"reader.py {what[0]} DIRECTORY {what[1]}" if isinstance(what, tuple) else what])
         running = {s.name: Reading(what[0], s, what[1]) if isinstance(what, tuple) else Command(what, s, state) for s in systems}
-        seconds = {s.name: [] for s in systems}
         try:
-            for program in running.values():
-                program.seconds()  # once for nothing: warm
-            for turn in range(size.rounds):
-                for i in range(len(systems)):
-                    at = systems[(i + turn) % len(systems)].name
-                    seconds[at].append(running[at].seconds())
+            seconds = warm.undisturbed(systems, lambda r=running: rounds(systems, r, size))
         finally:
             for program in running.values():
                 program.end()

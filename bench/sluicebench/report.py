@@ -80,12 +80,12 @@ def markdown(result):
                   shapes(result["hot"], names)]
     if "dropped" in result:
         parts += ["## Cached, page caches dropped\n", shapes(result["dropped"], names)]
-    if "programs" in result:
+    if result.get("programs"):
         parts += ["## Programs, warm\n", "Ratio of speed.\n", programs(result["programs"], names)]
-    if "requests" in result:
+    if result["requests"]:
         parts += ["## Requests to S3 during the warm runs\n",
                   table(["system", *result["requests"]], [[n, *(result["requests"][state].get(n, "") for state in result["requests"])] for n in names])]
-    if "figures" in result:
+    if result["figures"]:
         parts += ["## Cold, prewarm, metadata\n", figures(result["figures"])]
     parts += ["## Commands\n", "```", *result["commands"], "```\n"]
     if result["failures"]:
