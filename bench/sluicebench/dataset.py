@@ -35,10 +35,11 @@ def write_small(directory, count):
 def write_tree(directory, count):
     choose = random.Random(2)
     words = [bytes(choose.choices(b"abcdefghijklmnopqrstuvwxyz", k=choose.randrange(2, 12))) for _ in range(500)]
+    pool = [b" ".join(choose.choices(words, k=10)) for _ in range(5000)]
     for i in range(count):
         folder = directory / f"part{i % 40:02}" / f"module{i % 7}"
         folder.mkdir(parents=True, exist_ok=True)
-        lines = (b" ".join(choose.choices(words, k=10)) for _ in range(choose.randrange(10, 300)))
+        lines = choose.choices(pool, k=choose.randrange(10, 300))
         (folder / f"file{i:05}.c").write_bytes(b"\n".join(lines) + b"\n")
 
 

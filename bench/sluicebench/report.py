@@ -75,6 +75,8 @@ def markdown(result):
     if result["quick"]:
         parts.append("**A quick run: small data, few passes. Not to be quoted.**\n")
     parts.append(table(["system", "version", "options"], [[s["name"], s["version"], f"`{s['options']}`" if s["options"] else ""] for s in result["systems"]]))
+    if result.get("mounts"):
+        parts.append(table(["volume", "files are read by"], [[name, f"`{how}`"] for name, how in result["mounts"].items()]))
     if "hot" in result:
         parts += ["## Warm\n", f"Ratio of speed to {names[0]} (of CPU time per operation, client and servers), median of {result['rounds']} rounds.\n",
                   shapes(result["hot"], names)]

@@ -5,6 +5,7 @@ version, fill() (everything cached), forget() (nothing cached), requests() (sent
 """
 
 import dataclasses
+import json
 import subprocess
 
 import harness
@@ -124,9 +125,12 @@ class Volume:
     def requests(self):
         return int(self.metric("sluice_source_requests_total"))
 
-    def path_of_mount(self):
-        """What `sluice mounts` says of it."""
-        return [line.strip() for line in self.sluice("mounts").stdout.splitlines() if self.volume in line]
+    def served(self):
+        """How files are opened, as `sluice mounts` and the metrics say."""
+        reply = json.loads(self.sluice("--output", "json", "mounts").stdout.splitlines()[-1])
+        mine = next(m for m in reply["mounts"] if self.volume in m.values())
+        opens = [line.removeprefix("sluice_opens_total") for line in self.sluice("metrics").stdout.splitlines() if line.startswith("sluice_opens_total")]
+        return f"{mine.get('path', 'page-cache')}; opens of its daemon so far: {', '.join(opens) or 'none'}"
 
     def stop(self):
         self.unmount()
