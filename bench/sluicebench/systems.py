@@ -26,12 +26,14 @@ class Mode:
     name: str
     context: dict  # volume parameters
     prewarm: tuple = ()  # further arguments of `sluice prewarm`
+    publish_after_fill: bool = False  # what a pod gets that starts after the prewarm; such a volume is never cold
 
 
 MODES = [
     Mode("large-files", {"access": "large-files"}),
     Mode("small-files", {"access": "small-files"}),
     Mode("dram", {"access": "large-files", "pool": "dram"}),
+    Mode("native-publish", {"access": "auto"}, ("--publish-native",), publish_after_fill=True),
 ]
 
 
@@ -113,6 +115,9 @@ class Volume:
 
     def fill(self, *paths):
         self.sluice("prewarm", self.volume, *paths, "--wait", *self.mode.prewarm)
+        if self.mode.publish_after_fill:
+            self.unmount()
+            self.mount()
 
     def forget(self, *paths):
         self.sluice("evict", self.volume, *paths)
@@ -131,6 +136,3 @@ class Volume:
         mine = next(m for m in reply["mounts"] if self.volume in m.values())
         opens = [line.removeprefix("sluice_opens_total") for line in self.sluice("metrics").stdout.splitlines() if line.startswith("sluice_opens_total")]
         return f"{mine.get('path', 'page-cache')}; opens of its daemon so far: {', '.join(opens) or 'none'}"
-
-    def stop(self):
-        self.unmount()
