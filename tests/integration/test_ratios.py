@@ -73,21 +73,31 @@ def ratio(shape, native, volume, pids):
 
 @pytest.fixture
 def measure(make_plugin, data, s3_volume):
-    """The ratio of one shape for a volume with the given parameters, everything cached."""
+    """The ratio of one shape for a volume with the given parameters, everything cached, and its files read as `served` says."""
 
-    def of(shape, prewarm=(), **parameters):
+    def of(shape, served, prewarm=(), **parameters):
         plugin = make_plugin(CONFIG)
         context, secrets = s3_volume("ratios", consistency="immutable", **parameters)
-        path = plugin.mount("ratios", context, secrets)
+        plugin.stage("ratios", context, secrets)
         plugin.sluice("prewarm", "ratios", "--wait", *prewarm)
-        return ratio(shape, data, path, [plugin.daemon_pid(), plugin.process.process.pid])
+        path = plugin.publish("ratios", context)
+        found = ratio(shape, data, path, [plugin.daemon_pid(), plugin.process.process.pid])
+        assert plugin.json("mounts")["mounts"][0]["path"] == served
+        opens = {kind: plugin.metric(f'sluice_opens_total{{path="{kind}"}}') for kind in ("passthrough", "page-cache")}
+        assert opens["page-cache"] == 0
+        assert (opens["passthrough"] > 0) == (served == "passthrough"), "other ways never open through the daemon"
+        return found
 
     return of
 
 
-def test_large_files_read_at_more_than_half_of_native(measure):
-    assert measure("rnd4k", access="large-files") > 0.5
+def test_passthrough_reads_at_more_than_half_of_native(measure):
+    assert measure("rnd4k", "passthrough", access="large-files") > 0.5
 
 
-def test_small_files_read_at_more_than_a_third_of_native(measure):
-    assert measure("small", access="small-files") > 1 / 3
+def test_no_open_reads_small_files_at_more_than_a_third_of_native(measure):
+    assert measure("small", "no-open", access="small-files") > 1 / 3
+
+
+def test_native_publish_reads_small_files_at_more_than_three_quarters_of_native(measure):
+    assert measure("small", "native", prewarm=["--publish-native"], access="native") > 0.75
