@@ -1,6 +1,7 @@
 // BlockStore: blocks to and from the tiers' files.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -32,6 +33,8 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
   if (opened.status().code() == StatusCode::kPermissionDenied) opened = OpenPublished(*by_medium_[tier], name);
   if (!opened.ok()) co_return opened.status();
   if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
+  // Of its full size at once: a tmpfs gives huge pages to what lies within a file's size when it is written.
+  if (create) (void)::ftruncate(opened->get(), static_cast<off_t>(object->size()));
   object->set_fd(tier, opened->release());
   ++open_files_;
   if (object->open_position) open_objects_.erase(*object->open_position);

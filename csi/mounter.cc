@@ -218,7 +218,8 @@ Status Mounter::MountTmpfs(const std::string& path, uint64_t bytes, uid_t uid, g
   // The directory above it is the daemon's: it must not lead elsewhere.
   const UniqueFd target(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!target.valid()) return ErrnoStatus(errno, fmt::format("the DRAM tier {}", path));
-  for (const char* huge : {",huge=always", ""}) {  // kernels without transparent huge pages refuse the option
+  // Not "always", which takes two megabytes for the smallest file. Kernels without huge pages refuse the option.
+  for (const char* huge : {",huge=within_size", ""}) {
     if (::mount("sluice", ThroughFd(target.get()).c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                 (base + huge).c_str()) == 0)
       return absl::OkStatus();

@@ -124,3 +124,18 @@ def test_changed_files_are_seen(make_plugin, s3, s3_volume, consistency):
         client.put_object(Bucket=f"changing-{consistency}", Key="f", Body=b"second")
         harness.wait_until(lambda: (path / "f").read_bytes() == b"second", seconds=5, what="the new version")
         assert os.pread(old.fileno(), 10, 0) == b"first"
+
+
+def test_small_files_take_little_memory(make_plugin, s3, s3_volume):
+    """The DRAM tier's huge pages are for large files: a small one must not take two megabytes."""
+    want = fill(s3.bucket("frugal"), 400, size=100 * KIB)
+    large = random.Random(5).randbytes(8 << 20)
+    (s3.bucket("frugal") / "large").write_bytes(large)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: dram, quota: 256MiB}]}}")
+    path = plugin.mount("v", *s3_volume("frugal", consistency="immutable", access="large-files"))
+    plugin.sluice("prewarm", "v", "--wait")
+    assert read_all(path, want) == [] and (path / "large").read_bytes() == large
+    tier = os.statvfs(plugin.state / "pools" / "default" / "dram")
+    used = (tier.f_blocks - tier.f_bfree) * tier.f_frsize
+    cached = sum(map(len, want.values())) + len(large)
+    assert used < cached * 1.5 + 4 * 1024 * KIB
