@@ -27,6 +27,15 @@ S3Source::S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> 
   }
 }
 
+std::string S3Source::Key(std::string_view path) const {
+  return path.empty() ? options_.prefix : JoinPath(options_.prefix, path);
+}
+
+std::string S3Source::KeysBelow(std::string_view path) const {
+  const std::string key = Key(path);
+  return key.empty() ? "" : key + "/";
+}
+
 HttpRequest S3Source::Prepare(std::string_view method, std::string_view key,
                               std::map<std::string, std::string> query) const {
   const std::string path = fmt::format("{}/{}", path_prefix_, PercentEncode(key, true));
@@ -91,10 +100,9 @@ io::Task<StatusOr<Entry>> S3Source::Head(std::string path) {
 
 io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
   // A directory has no object of its own: it exists when a key lies below it. It hides a file of the same name.
-  const std::string prefix = Key(path);
-  std::string below = prefix.empty() ? "" : prefix + "/";
-  const StatusOr<Page> page = co_await ListPrefix(std::move(below), "", 1);
-  if (page.ok() && (prefix.empty() || !page->entries.empty() || page->hidden > 0)) {
+  const std::string below = KeysBelow(path);
+  const StatusOr<Page> page = co_await ListPrefix(below, "", 1);
+  if (page.ok() && (below.empty() || !page->entries.empty() || page->hidden > 0)) {
     Entry directory;
     directory.kind = Entry::Kind::kDirectory;
     directory.name = path.substr(path.rfind('/') + 1);
@@ -102,7 +110,7 @@ io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
   }
   if (path.empty()) {
     if (!page.ok()) co_return page.status();
-    co_return NotFound("no object of bucket {} lies below '{}'", options_.bucket, prefix);
+    co_return NotFound("no object of bucket {} lies below '{}'", options_.bucket, below);
   }
   if (!page.ok() && page.status().code() != StatusCode::kPermissionDenied) co_return page.status();
   co_return co_await Head(std::move(path));
@@ -126,9 +134,7 @@ io::Task<StatusOr<Page>> S3Source::ListPrefix(std::string prefix, std::string co
 }
 
 io::Task<StatusOr<Page>> S3Source::List(std::string directory, std::string continuation) {
-  const std::string key = Key(directory);
-  std::string prefix = key.empty() ? "" : key + "/";
-  co_return co_await ListPrefix(std::move(prefix), std::move(continuation), kPageEntriesMax);
+  co_return co_await ListPrefix(KeysBelow(directory), std::move(continuation), kPageEntriesMax);
 }
 
 io::Task<Status> S3Source::Read(ReadRequest read) {

@@ -39,7 +39,9 @@ class S3Source : public Source {
  private:
   S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock);
 
-  std::string Key(std::string_view path) const { return JoinPath(options_.prefix, path); }
+  // The object at `path`, and what the keys of the directory `path` begin with.
+  std::string Key(std::string_view path) const;
+  std::string KeysBelow(std::string_view path) const;
   HttpRequest Prepare(std::string_view method, std::string_view key, std::map<std::string, std::string> query) const;
   Status Explain(const HttpReply& reply, std::string_view what) const;
   io::Task<StatusOr<Entry>> Head(std::string path);

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 
+import grpc
 import pytest
 
 import harness
@@ -133,6 +134,19 @@ def test_clashes_and_impossible_names(plugin, fake):
     # "/leading", "n…", "double//", "dots/./", "dots/../" at the least
     assert hidden(plugin, "clash") == 5
     plugin.unmount("clash")
+
+
+@pytest.mark.parametrize("source", ["s3://b/p/q", "s3://b/p/q/"])
+def test_a_prefix_of_a_bucket(plugin, fake, source):
+    """What lies below the prefix is the volume, and nothing else of the bucket."""
+    bucket = fake({"p/q/x": b"x", "p/q/d/y": b"y", "p/q-r/z": b"z", "p/qq": b"q", "p/q": b"hidden by the directory", "x": b"top"})
+    path = plugin.mount("prefix", {**bucket.parameters, "source": source})
+    assert (path / "d/y").read_bytes() == b"y" and (path / "x").read_bytes() == b"x"
+    assert sorted(os.listdir(path)) == ["d", "x"] and os.listdir(path / "d") == ["y"]
+    plugin.unmount("prefix")
+    with pytest.raises(grpc.RpcError) as error:
+        plugin.mount("prefix", {**bucket.parameters, "source": "s3://b/p/none"})
+    assert error.value.code() == grpc.StatusCode.NOT_FOUND and "'p/none/'" in error.value.details()
 
 
 def test_lookup_without_a_listing(plugin, fake):
