@@ -40,7 +40,10 @@ StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix) {
   Page page;
   for (const pugi::xml_node node : root.children("Contents")) {
     const std::string key = decode(node.child_value("Key"));
-    if (key == prefix) continue;
+    if (key == prefix) {
+      page.marked = true;
+      continue;
+    }
     Entry entry;
     entry.name = NameBelow(key, prefix);
     if (!IsShowable(entry.name)) {

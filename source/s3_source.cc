@@ -99,10 +99,10 @@ io::Task<StatusOr<Entry>> S3Source::Head(std::string path) {
 }
 
 io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
-  // A directory has no object of its own: it exists when a key lies below it. It hides a file of the same name.
+  // A directory exists when a key begins with it, that of its marker "path/" too. It hides a file of the same name.
   const std::string below = KeysBelow(path);
   const StatusOr<Page> page = co_await ListPrefix(below, "", 1);
-  if (page.ok() && (below.empty() || !page->entries.empty() || page->hidden > 0)) {
+  if (page.ok() && (below.empty() || !page->entries.empty() || page->hidden > 0 || page->marked)) {
     Entry directory;
     directory.kind = Entry::Kind::kDirectory;
     directory.name = path.substr(path.rfind('/') + 1);

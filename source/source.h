@@ -40,6 +40,7 @@ struct Page {
   std::vector<Entry> entries;
   std::string next;     // continuation for the next page; empty at the end
   uint64_t hidden = 0;  // names of this page that cannot be shown as a path component
+  bool marked = false;  // the directory has an object of its own, so that it exists when nothing lies below it
 };
 
 struct ReadRequest {

@@ -149,6 +149,18 @@ def test_a_prefix_of_a_bucket(plugin, fake, source):
     assert error.value.code() == grpc.StatusCode.NOT_FOUND and "'p/none/'" in error.value.details()
 
 
+def test_markers_are_directories_also_without_a_listing(plugin, fake):
+    """Consoles and file managers put an object "x/" for each directory: it sorts first of all below it."""
+    bucket = fake({"marker/": b"", "full/": b"bytes", "full/x": b"x", "full/sub/": b"", "full/sub/y": b"y", "p/": b""})
+    path = plugin.mount("markers", {**bucket.parameters, "consistency": "strong"})
+    assert (path / "full/sub/y").read_bytes() == b"y" and (path / "full/x").read_bytes() == b"x"
+    assert (path / "marker").is_dir() and os.listdir(path / "marker") == []
+    plugin.unmount("markers")
+    path = plugin.mount("markers", {**bucket.parameters, "source": "s3://b/p"})
+    assert os.listdir(path) == []
+    plugin.unmount("markers")
+
+
 def test_lookup_without_a_listing(plugin, fake):
     """A path is found by itself: no directory on the way is listed whole."""
     bucket = fake({f"deep/er/file{i}": b"%d" % i for i in range(3000)})

@@ -30,6 +30,16 @@ TEST(S3Listing, ReadsEntriesAndCountsWhatCannotBeShown) {
   EXPECT_EQ(page.entries[2].name, "dir");
   EXPECT_EQ(page.hidden, 2u);
   EXPECT_EQ(page.next, "to/ken==");
+  EXPECT_TRUE(page.marked) << "by the key 'p/'";
+}
+
+TEST(S3Listing, ADirectoryMayHaveNothingButItsMarker) {
+  ASSERT_OK_AND_ASSIGN(const Page page, ParseListing("<ListBucketResult><Contents><Key>p/</Key></Contents>"
+                                                     "</ListBucketResult>",
+                                                     "p/"));
+  EXPECT_TRUE(page.marked && page.entries.empty() && page.hidden == 0);
+  ASSERT_OK_AND_ASSIGN(const Page nothing, ParseListing("<ListBucketResult/>", "p/"));
+  EXPECT_FALSE(nothing.marked);
 }
 
 TEST(S3Listing, NonsenseIsAnError) {
