@@ -16,16 +16,26 @@ StatusOr<std::unique_ptr<S3Source>> S3Source::Create(S3Options options, std::sha
   return std::unique_ptr<S3Source>(new S3Source(std::move(options), std::move(*endpoint), std::move(http), clock));
 }
 
-S3Source::S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock)
-    : options_(std::move(options)), endpoint_(std::move(endpoint)), http_(std::move(http)), clock_(clock) {
-  const bool aws = endpoint_.authority.ends_with(".amazonaws.com");
-  if (options_.path_style.value_or(!aws)) {
-    host_ = endpoint_.authority;
-    path_prefix_ = "/" + PercentEncode(options_.bucket, false);
+S3Address AddressOf(const S3Options& options, const Uri& endpoint) {
+  S3Address address{endpoint.authority, endpoint.path};
+  const std::string_view own_port = endpoint.scheme == "https" ? ":443" : ":80";
+  if (address.host.ends_with(own_port)) address.host.resize(address.host.size() - own_port.size());
+  while (address.path.ends_with('/')) address.path.pop_back();
+  const bool certified = endpoint.scheme != "https" || options.bucket.find('.') == std::string::npos;
+  if (options.path_style.value_or(!address.host.ends_with(".amazonaws.com") || !certified)) {
+    address.path += "/" + PercentEncode(options.bucket, false);
   } else {
-    host_ = fmt::format("{}.{}", options_.bucket, endpoint_.authority);
+    address.host = fmt::format("{}.{}", options.bucket, address.host);
   }
+  return address;
 }
+
+S3Source::S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock)
+    : options_(std::move(options)),
+      endpoint_(std::move(endpoint)),
+      address_(AddressOf(options_, endpoint_)),
+      http_(std::move(http)),
+      clock_(clock) {}
 
 std::string S3Source::Key(std::string_view path) const {
   return path.empty() ? options_.prefix : JoinPath(options_.prefix, path);
@@ -38,14 +48,14 @@ std::string S3Source::KeysBelow(std::string_view path) const {
 
 HttpRequest S3Source::Prepare(std::string_view method, std::string_view key,
                               std::map<std::string, std::string> query) const {
-  const std::string path = fmt::format("{}/{}", path_prefix_, PercentEncode(key, true));
+  const std::string path = fmt::format("{}/{}", address_.path, PercentEncode(key, true));
   const std::string encoded_query = EncodeQuery(query);
   HttpRequest request;
   request.method = method;
-  request.url =
-      fmt::format("{}://{}{}{}{}", endpoint_.scheme, host_, path, encoded_query.empty() ? "" : "?", encoded_query);
+  request.url = fmt::format("{}://{}{}{}{}", endpoint_.scheme, address_.host, path, encoded_query.empty() ? "" : "?",
+                            encoded_query);
   if (!options_.credentials.anonymous()) {
-    const SigningRequest to_sign{std::string(method), host_, path, std::move(query)};
+    const SigningRequest to_sign{std::string(method), address_.host, path, std::move(query)};
     request.headers = Sign(to_sign, options_.credentials, options_.region, clock_.Wall());
   }
   return request;
@@ -55,7 +65,7 @@ Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
   const S3Error error = ParseS3Error(reply.body);
   const std::string reason = error.code.empty() ? fmt::format("HTTP status {}", reply.status)
                                                 : fmt::format("{}: {}", error.code, error.message);
-  const std::string where = fmt::format("s3://{}/{} at {}", options_.bucket, what, host_);
+  const std::string where = fmt::format("s3://{}/{} at {}", options_.bucket, what, address_.host);
   if (error.code == "NoSuchBucket") {
     return NotFound("{}: the bucket does not exist ({})", where, reason);
   }

@@ -21,9 +21,18 @@ struct S3Options {
   std::string prefix;    // without leading or trailing '/'
   std::string endpoint;  // "https://host[:port]"; empty for AWS' own of the region
   std::string region = "us-east-1";
-  std::optional<bool> path_style;  // default: path style when an endpoint is given
+  std::optional<bool> path_style;  // default: see AddressOf
   Credentials credentials;
 };
+
+// Where a bucket is.
+struct S3Address {
+  std::string host;  // Host header and signature: without the scheme's own port, as HTTP clients send it
+  std::string path;  // what every request's path begins with: the endpoint's own path and, in path style, the bucket
+};
+
+// The host holds the bucket's name where that is asked for, and by default on AWS; a name with dots has no certificate.
+S3Address AddressOf(const S3Options& options, const Uri& endpoint);
 
 class S3Source : public Source {
  public:
@@ -49,8 +58,7 @@ class S3Source : public Source {
 
   const S3Options options_;
   const Uri endpoint_;
-  std::string host_;         // Host header and signature
-  std::string path_prefix_;  // "/bucket" in path style, else empty
+  const S3Address address_;
   std::shared_ptr<HttpClient> http_;
   const Clock& clock_;
 };
