@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
 #include <pugixml.hpp>
 
 #include "source/http_range.h"
@@ -27,7 +28,10 @@ StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix) {
   pugi::xml_document document;
   if (!document.load_buffer(xml.data(), xml.size())) return DataLoss("the server's listing is not XML");
   const pugi::xml_node root = document.child("ListBucketResult");
-  if (!root) return DataLoss("the server's listing has no ListBucketResult");
+  if (!root) {
+    return DataLoss("the server's listing has no ListBucketResult but '{}'; check endpoint and pathStyle",
+                    document.document_element().name());
+  }
   const bool encoded = root.child("EncodingType").text().as_string() == std::string_view("url");
   // In a URL-encoded listing some servers write a blank as '+'.
   const auto decode = [encoded](const char* text) {
@@ -78,6 +82,14 @@ S3Error ParseS3Error(std::string_view xml) {
   if (!document.load_buffer(xml.data(), xml.size())) return {};
   const pugi::xml_node error = document.child("Error");
   return {error.child_value("Code"), error.child_value("Message")};
+}
+
+bool RefusesCredentials(const S3Error& error) {
+  // The names of AWS, MinIO, Ceph.
+  constexpr std::string_view kCodes[] = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+                                         "InvalidToken",       "InvalidTokenId",        "TokenRefreshRequired",
+                                         "InvalidSecurity"};
+  return std::find(std::begin(kCodes), std::end(kCodes), error.code) != std::end(kCodes);
 }
 
 }  // namespace sluice::source

@@ -24,4 +24,7 @@ struct S3Error {
 };
 S3Error ParseS3Error(std::string_view xml);
 
+// Whether the server does not know who asks; not that it knows and refuses.
+bool RefusesCredentials(const S3Error& error);
+
 }  // namespace sluice::source

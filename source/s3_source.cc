@@ -69,9 +69,11 @@ Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
   if (error.code == "NoSuchBucket") {
     return NotFound("{}: the bucket does not exist ({})", where, reason);
   }
-  if (error.code == "InvalidAccessKeyId" || error.code == "SignatureDoesNotMatch" || error.code == "ExpiredToken" ||
-      reply.status == 401) {
+  if (RefusesCredentials(error) || reply.status == 401) {
     return Unauthenticated("{}: the credentials are not accepted ({}); check the volume's Secret", where, reason);
+  }
+  if (error.code == "RequestTimeTooSkewed") {
+    return FailedPrecondition("{}: {}; set this node's clock", where, reason);
   }
   switch (reply.status) {
     case 403:

@@ -45,6 +45,8 @@ TEST(S3Listing, ADirectoryMayHaveNothingButItsMarker) {
 TEST(S3Listing, NonsenseIsAnError) {
   EXPECT_TRUE(Fails(ParseListing("", "").status(), StatusCode::kDataLoss, "XML"));
   EXPECT_TRUE(Fails(ParseListing("<Error/>", "").status(), StatusCode::kDataLoss, "ListBucketResult"));
+  EXPECT_TRUE(Fails(ParseListing("<ListAllMyBucketsResult/>", "").status(), StatusCode::kDataLoss,
+                    "'ListAllMyBucketsResult'; check endpoint and pathStyle"));
   EXPECT_TRUE(Fails(ParseListing("<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>", "").status(),
                     StatusCode::kDataLoss, "continuation"));
 }
@@ -66,6 +68,14 @@ TEST(S3Listing, ErrorsHaveACodeAndAMessage) {
   EXPECT_EQ(error.code, "NoSuchBucket");
   EXPECT_EQ(error.message, "gone");
   EXPECT_EQ(ParseS3Error("no xml").code, "");
+}
+
+TEST(S3Listing, ATokenThatIsNotAcceptedIsACredential) {
+  EXPECT_TRUE(RefusesCredentials({"ExpiredToken", ""}));
+  EXPECT_TRUE(RefusesCredentials({"InvalidToken", ""})) << "AWS";
+  EXPECT_TRUE(RefusesCredentials({"InvalidTokenId", ""})) << "MinIO";
+  EXPECT_FALSE(RefusesCredentials({"AccessDenied", ""}));
+  EXPECT_FALSE(RefusesCredentials({}));
 }
 
 }  // namespace
