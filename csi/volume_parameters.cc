@@ -146,6 +146,10 @@ StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, c
 StatusOr<broker::v1::Credentials> ParseSecrets(const StringMap& secrets) {
   broker::v1::Credentials credentials;
   for (const auto& [key, value] : secrets) {
+    // They become HTTP headers. A line break at the end is what `echo key | base64` leaves.
+    if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
+      return InvalidArgument("secret key '{}' holds a blank or a line break; write it without, as with printf", key);
+    }
     if (key == "accessKeyId") {
       credentials.set_access_key_id(value);
     } else if (key == "secretAccessKey") {

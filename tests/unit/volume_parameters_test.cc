@@ -54,5 +54,13 @@ TEST(VolumeParameters, SecretsNeverStandInMessages) {
   EXPECT_TRUE(ParseSecrets({}).ok());
 }
 
+TEST(VolumeParameters, SecretsAreOneWord) {
+  for (const char* value : {"hush\n", " hush", "hu\r\nx-amz-acl: hush"}) {
+    const auto status = ParseSecrets({{"accessKeyId", value}, {"secretAccessKey", "s"}}).status();
+    EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "'accessKeyId' holds a blank or a line break"));
+    EXPECT_EQ(Message(status).find("hush"), std::string_view::npos);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::csi
