@@ -13,4 +13,7 @@ function(sluice_program name)
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_compile_definitions(${name} PRIVATE SLUICE_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  # A program and its libraries may be moved together, as in the image: the daemon's environment names no directories.
+  set_target_properties(${name} PROPERTIES BUILD_RPATH "\$ORIGIN/../lib")
+  target_link_options(${name} PRIVATE "-Wl,--disable-new-dtags")  # the libraries' own libraries, too
 endfunction()
