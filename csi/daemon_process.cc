@@ -17,12 +17,30 @@ namespace {
 
 constexpr rlim_t kDescriptorsMax = 1u << 20;
 
+// What a child exits with that did not become the daemon.
+constexpr int kNoBroker = 120;
+constexpr int kNoUser = 121;
+constexpr int kNoProgram = 122;
+
+std::string_view Meaning(int exit_status) {
+  switch (exit_status) {
+    case kNoBroker:
+      return ": it could not be given its socket";
+    case kNoUser:
+      return ": it could not become the pool's user";
+    case kNoProgram:
+      return ": the pool's user may not execute it; are the directories above it open to others?";
+    default:
+      return "";
+  }
+}
+
 // Between fork and exec, in a copy of a process with other threads: system calls only, no allocation, no locks.
 [[noreturn]] void RunChild(const char* program, char* const* arguments, int broker, uid_t uid, gid_t gid) {
   if (broker == DaemonProcess::kBrokerFd) {
     ::fcntl(broker, F_SETFD, 0);
   } else if (::dup2(broker, DaemonProcess::kBrokerFd) < 0) {
-    ::_exit(120);
+    ::_exit(kNoBroker);
   }
   ::close_range(DaemonProcess::kBrokerFd + 1, ~0U, 0);
   const rlimit limit{kDescriptorsMax, kDescriptorsMax};
@@ -31,7 +49,7 @@ constexpr rlim_t kDescriptorsMax = 1u << 20;
   // The raw calls: glibc's would signal threads that exist in the parent only.
   if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, gid, gid, gid) != 0 ||
       ::syscall(SYS_setresuid, uid, uid, uid) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    ::_exit(121);
+    ::_exit(kNoUser);
   }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // after setresuid, which clears it
   sigset_t none;
@@ -40,7 +58,7 @@ constexpr rlim_t kDescriptorsMax = 1u << 20;
   char path[] = "PATH=/usr/bin:/bin";
   char* environment[] = {path, nullptr};
   ::execve(program, arguments, environment);
-  ::_exit(122);
+  ::_exit(kNoProgram);
 }
 
 }  // namespace
@@ -72,7 +90,7 @@ std::string DaemonProcess::Wait(Duration deadline) {
     if (ended == pid_ || (ended < 0 && errno == ECHILD)) {
       pid_ = -1;
       return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
-                                 : fmt::format("exit status {}", WEXITSTATUS(status));
+                                 : fmt::format("exit status {}{}", WEXITSTATUS(status), Meaning(WEXITSTATUS(status)));
     }
     if (Clock::System().Now() >= end) return "";
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
