@@ -4,6 +4,7 @@ Every server listens on loopback or on a unix socket in a directory of its own, 
 was started; whatever a test mounts below its directory is unmounted at the end.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -26,6 +27,15 @@ SANITIZED = "asan" in BUILD.name  # its allocator takes several times the memory
 DEPS = ROOT / "build" / "deps"
 ACCESS_KEY = "AKIDEXAMPLE000000000"
 SECRET_KEY = "a-secret-of-some-length-0123456789"
+
+if not all(path.stat().st_mode & 1 for path in [BUILD, *BUILD.resolve().parents]):
+    # The daemon's user may not go there, as in a clone below /root: a copy, with the library that lies there.
+    copy = pathlib.Path(tempfile.mkdtemp(prefix="sluice-build-", dir="/var/tmp"))
+    copy.chmod(0o755)
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    shutil.copytree(BUILD / "bin", copy / "bin")
+    shutil.copytree(DEPS / "fuse" / "lib", copy / "lib", symlinks=True)
+    BUILD = copy
 
 
 def load_csi():
@@ -244,6 +254,7 @@ pools:
             wait_until(lambda: self.ready() or self.process.process.poll() is not None, what="the plugin")
             assert self.process.process.poll() is None
         except (TimeoutError, AssertionError) as error:
+            self.destroy()
             raise AssertionError(f"the plugin did not start:\n{self.log()}") from error
 
     def channel(self):
