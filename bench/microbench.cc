@@ -72,11 +72,11 @@ void BM_Policy(benchmark::State& state, const std::string& name) {
   for (auto _ : state) {
     const cache::BlockKey& key = kTrace[at++ % kTrace.size()];
     if (resident[key.block]) {
-      policy->Touch(key);
+      policy->Touch(key, kBlock);
       ++hits;
       continue;
     }
-    if (!policy->Admit(key)) continue;
+    if (!policy->Admit(key, kBlock, policy->size() < kCapacity)) continue;
     while (policy->size() >= kCapacity) {
       const auto victim = policy->Victim([](const cache::BlockKey&) { return true; });
       resident[victim->block] = false;

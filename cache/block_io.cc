@@ -140,27 +140,30 @@ io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t bl
 }
 
 io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
-                                      std::optional<uint8_t> wanted) {
+                                      std::optional<uint8_t> wanted, Admission admission) {
   const io::Gate::Holder holder = gate_.Enter();
   // A tier that has no room left (all of it pinned), or fails over the write, leaves it to the next slower one.
   for (Tier* tier = TierFor(*object, wanted); tier != nullptr && !gate_.closed(); tier = Below(*tier)) {
     if (object->TierOf(block)) co_return true;
-    if (co_await WriteInto(object, block, bytes, *tier)) co_return true;
+    if (co_await WriteInto(object, block, bytes, *tier, admission)) co_return true;
   }
   co_return object->TierOf(block).has_value();
 }
 
 io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
-                                     Tier& tier) {
+                                     Tier& tier, Admission admission) {
   const BlockKey key{object->id, block};
   const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(bytes.size()));
-  if (!tier.policy().Admit(key) || !co_await Reserve(tier, footprint)) co_return false;
+  if (!tier.Admit(key, footprint) && admission == Admission::kPolicy) co_return false;
+  if (!co_await Reserve(tier, footprint)) co_return false;
   const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
   const Status status = co_await WriteTo(object, block, bytes, tier);
   // SUSPENDED: a second fill of the same block may have come first.
   if (!status.ok() || object->TierOf(block)) {
     tier.Charge(-static_cast<int64_t>(footprint));
     tier.ReportFailure(status);
+    // A quota that was lowered is kept to, also when the policy admits nothing for which Reserve would evict.
+    if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
     co_return status.ok();
   }
   object->checksum(block) = checksum;

@@ -57,9 +57,13 @@ class BlockStore {
   io::Task<bool> ReadBlock(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
                            std::span<std::byte> target);
 
+  enum class Admission : uint8_t {
+    kPolicy,  // a tier's policy is asked
+    kAlways,  // somebody ordered it
+  };
   // Keeps a block. False when no tier takes it: then it stays uncached.
   io::Task<bool> WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
-                            std::optional<uint8_t> tier);
+                            std::optional<uint8_t> tier, Admission admission);
 
   // A block was read from its tier; may move it up.
   void Touch(const std::shared_ptr<Object>& object, uint32_t block);
@@ -68,7 +72,7 @@ class BlockStore {
   // Brings an object whose blocks are all cached into one tier, and proves those that are not proven yet.
   io::Task<void> Settle(std::shared_ptr<Object> object);
   // The same, into the tier `to`. It may stop half-way: then the object is not whole.
-  io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to);
+  io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to, Admission admission);
   // A descriptor of the object's file in a tier, for somebody else to read it with.
   io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier);
 
@@ -97,15 +101,16 @@ class BlockStore {
   static Files ListFiles(const Tier& tier);
   void RemoveStrayFiles(const Tier& tier, const Files& files) const;
 
-  io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
-                           Tier& tier);
+  io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes, Tier& tier,
+                           Admission admission);
   bool MayLeave(Object& object) const;
   Tier* TierFor(const Object& object, std::optional<uint8_t> wanted);
   io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
-  io::Task<bool> EvictDown(Tier& tier);
+  // Below the low watermark, and until there is room for `bytes`.
+  io::Task<bool> EvictDown(Tier& tier, uint64_t bytes);
   io::Task<void> EvictInBackground(Tier& tier);
   io::Task<bool> EvictOne(Tier& tier);
-  io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
+  io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
   // The block is no longer in its tier, as far as anybody can tell; its space is not touched. Returns the tier.
   uint8_t Disown(Object& object, uint32_t block, bool evicted = false);

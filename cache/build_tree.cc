@@ -149,7 +149,8 @@ io::Task<Status> PublishedTrees::BuildNew(Dataset& dataset, TreeOptions options)
 
 // Every block of the object in the tree's tier, proven, and staying there.
 io::Task<Status> PublishedTrees::Hold(std::shared_ptr<Object> object, std::shared_ptr<Tree> tree) {
-  if (object->WholeIn() != tree->info.medium) co_await store_.Gather(object, tree->info.medium);
+  if (object->WholeIn() != tree->info.medium)
+    co_await store_.Gather(object, tree->info.medium, BlockStore::Admission::kAlways);
   const auto whole_in = object->WholeIn();
   if (whole_in != tree->info.medium) {
     co_return FailedPrecondition(

@@ -30,7 +30,7 @@ io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
   while (!tier.HasRoom(bytes)) {
     if (evicting_[tier.index()]) {
       co_await room_.Wait();
-    } else if (!co_await EvictDown(tier)) {
+    } else if (!co_await EvictDown(tier, bytes)) {
       co_return false;  // nothing may go
     }
   }
@@ -40,11 +40,11 @@ io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
 }
 
 // True when something was evicted.
-io::Task<bool> BlockStore::EvictDown(Tier& tier) {
+io::Task<bool> BlockStore::EvictDown(Tier& tier, uint64_t bytes) {
   const io::Gate::Holder holder = gate_.Enter();
   bool any = false;
   evicting_[tier.index()] = true;
-  while (tier.AboveLow() && !gate_.closed()) {
+  while ((tier.AboveLow() || !tier.HasRoom(bytes)) && !gate_.closed()) {
     if (!co_await EvictOne(tier)) break;
     any = true;
     room_.Notify();
@@ -54,7 +54,7 @@ io::Task<bool> BlockStore::EvictDown(Tier& tier) {
   co_return any;
 }
 
-io::Task<void> BlockStore::EvictInBackground(Tier& tier) { co_await EvictDown(tier); }
+io::Task<void> BlockStore::EvictInBackground(Tier& tier) { co_await EvictDown(tier, 0); }
 
 io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   const auto victim = tier.policy().Victim([this](const BlockKey& key) {
@@ -65,7 +65,7 @@ io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   const std::shared_ptr<Object> object = Find(victim->object);
   tier.evictions.Add();
   if (const Tier* below = Below(tier); below != nullptr) {
-    if (co_await Move(object, victim->block, below->index())) co_return true;
+    if (co_await Move(object, victim->block, below->index(), Admission::kPolicy)) co_return true;
   }
   // SUSPENDED: opened meanwhile, it stays after all.
   if (object->TierOf(victim->block) == tier.index() && MayLeave(*object))
@@ -73,7 +73,7 @@ io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   co_return true;
 }
 
-io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
+io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission) {
   const auto from = object->TierOf(block);
   if (!from || *from == to || !MayLeave(*object)) co_return false;
   const AlignedBuffer buffer(object->BlockLength(block));
@@ -81,7 +81,8 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
   Tier& target = *by_medium_[to];
   const BlockKey key{object->id, block};
   const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(buffer.size()));
-  if (!target.policy().Admit(key) || !co_await Reserve(target, footprint)) co_return false;
+  if (!target.Admit(key, footprint) && admission == Admission::kPolicy) co_return false;
+  if (!co_await Reserve(target, footprint)) co_return false;
   const Status status = co_await WriteTo(object, block, buffer.span(), target);
   // SUSPENDED: dropped, moved or opened meanwhile.
   if (!status.ok() || object->TierOf(block) != *from || !MayLeave(*object)) {
@@ -101,7 +102,7 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
 void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
   const auto tier = object->TierOf(block);
   if (!tier) return;
-  by_medium_[*tier]->policy().Touch({object->id, block});
+  by_medium_[*tier]->policy().Touch({object->id, block}, Tier::Footprint(object->BlockLength(block)));
   uint8_t& hits = object->hits(block);
   if (hits < UINT8_MAX) ++hits;
   if (hits != kPromotionHits || gate_.closed() || moves_.used() == moves_.capacity()) return;
@@ -109,7 +110,7 @@ void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
     if (above->index() >= *tier) return;
     if (!above->in_service() || object->size() > above->options().quota_bytes / kObjectsPerTierMin) continue;
     // What is whole stays whole: it moves as one.
-    if (object->WholeIn()) return (void)io::Spawn(Gather(object, above->index()));
+    if (object->WholeIn()) return (void)io::Spawn(Gather(object, above->index(), Admission::kPolicy));
     return (void)io::Spawn(Promote(object, block, above->index()));
   }
 }
@@ -117,7 +118,8 @@ void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
 void BlockStore::TouchAll(const std::shared_ptr<Object>& object) {
   for (uint32_t block = object->block_count(); block > 0; --block) {
     const auto tier = object->TierOf(block - 1);
-    if (tier && block > 1) by_medium_[*tier]->policy().Touch({object->id, block - 1});
+    if (!tier || block == 1) continue;
+    by_medium_[*tier]->policy().Touch({object->id, block - 1}, Tier::Footprint(object->BlockLength(block - 1)));
   }
   if (object->block_count() > 0) Touch(object, 0);  // and count it towards a place in a faster tier
 }
@@ -128,10 +130,10 @@ io::Task<void> BlockStore::Settle(std::shared_ptr<Object> object) {
   for (uint8_t medium = 1; medium < kMedia; ++medium) {
     if (object->blocks_in(medium) > object->blocks_in(most)) most = medium;
   }
-  co_await Gather(object, most);
+  co_await Gather(object, most, Admission::kPolicy);
 }
 
-io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to) {
+io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to, Admission admission) {
   if (object->gathering) co_return;
   const io::Gate::Holder holder = gate_.Enter();
   object->gathering = true;
@@ -141,7 +143,7 @@ io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to) {
     const auto tier = object->TierOf(block);
     if (!tier) break;
     if (*tier != to) {
-      good = co_await Move(object, block, to);
+      good = co_await Move(object, block, to, admission);
     } else if (!object->IsVerified(block)) {
       std::byte first;  // its checksum covers the block
       good = co_await ReadBlock(object, block, 0, {&first, 1});
@@ -154,7 +156,7 @@ io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to) {
 io::Task<void> BlockStore::Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
   const io::Gate::Holder holder = gate_.Enter();
   co_await moves_.Acquire(1, io::Urgency::kForeground);
-  co_await Move(object, block, to);
+  co_await Move(object, block, to, Admission::kPolicy);
   moves_.Release(1);
 }
 

@@ -104,14 +104,17 @@ void Cache::ReturnMemory(uint64_t fills_begun) {
 
 io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill) {
   const std::shared_ptr<Object> object = request.object;
+  // A prewarm is an order, also where the policy would rather keep what it has.
+  const auto admission =
+      request.urgency == io::Urgency::kPrewarm ? BlockStore::Admission::kAlways : BlockStore::Admission::kPolicy;
   bool retain = false;
   for (uint32_t i = 0; i < fill->block_count && fill->state == Fill::State::kFinished; ++i) {
     const uint32_t block = fill->first_block + i;
     const size_t start = size_t{i} * object->block_size();
     const size_t length = object->BlockLength(block);
     if (start + length > fill->arrived_bytes) break;  // the fetch broke off; whole blocks before that are good
-    const bool kept =
-        co_await store_->WriteBlock(object, block, fill->buffer.span().subspan(start, length), request.medium);
+    const bool kept = co_await store_->WriteBlock(object, block, fill->buffer.span().subspan(start, length),
+                                                  request.medium, admission);
     if (kept) {
       if (const auto found = object->fills.find(block); found != object->fills.end() && found->second == fill) {
         object->fills.erase(found);

@@ -8,9 +8,9 @@ namespace {
 
 class Lru : public Policy {
  public:
-  bool Admit(const BlockKey&) override { return true; }
+  bool Admit(const BlockKey&, uint64_t, bool) override { return true; }
   void Insert(const BlockKey& key, uint64_t bytes) override { queue_.PushBack({key, bytes}); }
-  void Touch(const BlockKey& key) override { queue_.MoveToBack(key); }
+  void Touch(const BlockKey& key, uint64_t) override { queue_.MoveToBack(key); }
   void Erase(const BlockKey& key, bool) override { queue_.Remove(key); }
   std::optional<BlockKey> Victim(const Evictable& evictable) override {
     size_t looked = 0;

@@ -13,14 +13,14 @@ class S3Fifo : public Policy {
  public:
   explicit S3Fifo(uint64_t capacity_bytes) : small_bytes_(capacity_bytes / 10) {}
 
-  bool Admit(const BlockKey&) override { return true; }
+  bool Admit(const BlockKey&, uint64_t, bool) override { return true; }
 
   void Insert(const BlockKey& key, uint64_t bytes) override {
     const bool seen_before = ghosts_.Remove(key).bytes > 0;
     (seen_before ? main_ : small_).PushBack({key, bytes});
   }
 
-  void Touch(const BlockKey& key) override {
+  void Touch(const BlockKey& key, uint64_t) override {
     QueuedBlock* block = small_.Find(key);
     if (block == nullptr) block = main_.Find(key);
     if (block != nullptr && block->frequency < kFrequencyMax) ++block->frequency;

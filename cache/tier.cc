@@ -50,7 +50,7 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
   UniqueFd directory(::openat(root.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return ErrnoStatus(errno, options.path + "/objects");
   for (int i = 0; i < 256; ++i) RETURN_IF_ERROR(MakeDirectory(directory.get(), fmt::format("{:02x}", i), options.path));
-  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakePolicy(options.policy, options.quota_bytes));
+  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakeEpochAware(options.policy, options.quota_bytes));
   return std::unique_ptr<Tier>(new Tier(std::move(options), std::move(directory), std::move(policy), metrics));
 }
 
@@ -66,6 +66,8 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
       bad_blocks(metrics.AddCounter("sluice_tier_bad_blocks_total",
                                     "Blocks dropped from a tier because their bytes could not be proven",
                                     LabelsOf(options))),
+      refused_blocks(metrics.AddCounter("sluice_tier_refused_blocks_total",
+                                        "Blocks that a tier's policy did not take in", LabelsOf(options))),
       options_(std::move(options)),
       directory_(std::move(directory)),
       policy_(std::move(policy)),
@@ -74,8 +76,10 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
       in_service_gauge_(
           metrics.AddGauge("sluice_tier_in_service", "1 while a tier is used, 0 after it failed", LabelsOf(options_))),
       quota_gauge_(metrics.AddGauge("sluice_tier_quota_bytes",
-                                    "Quota of a tier; less than configured when its disk is full",
-                                    LabelsOf(options_))) {
+                                    "Quota of a tier; less than configured when its disk is full", LabelsOf(options_))),
+      keeps_gauge_(metrics.AddGauge(
+          "sluice_tier_keeps", "1 while a tier keeps what it has, because a dataset larger than it is read in epochs",
+          LabelsOf(options_))) {
   in_service_gauge_.Set(1);
   quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
 }
@@ -83,6 +87,13 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
 std::string Tier::FileName(const ObjectId& id) {
   const std::string hex = id.Hex();
   return fmt::format("{}/{}", hex.substr(0, 2), hex);
+}
+
+bool Tier::Admit(const BlockKey& key, uint64_t bytes) {
+  const bool admitted = policy_->Admit(key, bytes, HasRoom(bytes));
+  if (!admitted) refused_blocks.Add();
+  keeps_gauge_.Set(policy_->Keeps() ? 1 : 0);
+  return admitted;
 }
 
 void Tier::Charge(int64_t bytes) {

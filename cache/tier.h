@@ -8,7 +8,8 @@
 // Threads:   loop-confined, after Open.
 // Owns:      its directory descriptor and its policy.
 // Limits:    the quota, in bytes rounded up to 4 KiB per block. Eviction begins above the high watermark and ends below
-//            the low one; beyond the quota nothing is taken in.
+//            the low one; beyond the quota nothing is taken in. While the policy keeps, they are the quota and 99 % of
+//            it.
 // Errors:    Open: NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION (read-only), INVALID_ARGUMENT (a quota larger than
 //            the file system).
 // Format:    docs/on-disk-format.md, "Tiers".
@@ -46,6 +47,8 @@ class Tier {
   std::string_view name() const { return kMediumNames[index()]; }
   int directory_fd() const { return directory_.get(); }
   Policy& policy() { return *policy_; }
+  // Whether its policy takes in a block of `bytes` that was just fetched.
+  bool Admit(const BlockKey& key, uint64_t bytes);
 
   // The file of an object, relative to directory_fd().
   static std::string FileName(const ObjectId& id);
@@ -55,8 +58,8 @@ class Tier {
   uint64_t used_bytes() const { return used_bytes_; }
   uint64_t quota_bytes() const { return quota_bytes_; }  // the configured one, or less when the disk is full
   bool HasRoom(uint64_t bytes) const { return used_bytes_ + bytes <= quota_bytes_; }
-  bool AboveHigh() const { return static_cast<double>(used_bytes_) > Share(options_.high_watermark); }
-  bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(options_.low_watermark); }
+  bool AboveHigh() const { return static_cast<double>(used_bytes_) > Share(HighWatermark()); }
+  bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(LowWatermark()); }
   void Charge(int64_t bytes);
 
   // What came of an operation. A failure takes the tier out of service when it is one of the medium's, lowers the quota
@@ -71,10 +74,15 @@ class Tier {
   Counter& moves_in;
   Counter& written_bytes;
   Counter& bad_blocks;
+  Counter& refused_blocks;
 
  private:
   Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics);
   double Share(double fraction) const { return static_cast<double>(quota_bytes_) * fraction; }
+  // Evicting ahead of need costs nothing where a new block is worth more than the oldest, and hits where it is not.
+  double HighWatermark() const { return policy_->Keeps() ? 1 : options_.high_watermark; }
+  double LowWatermark() const { return policy_->Keeps() ? kKeepLowWatermark : options_.low_watermark; }
+  static constexpr double kKeepLowWatermark = 0.99;
 
   const TierOptions options_;
   UniqueFd directory_;
@@ -85,6 +93,7 @@ class Tier {
   Gauge& used_gauge_;
   Gauge& in_service_gauge_;
   Gauge& quota_gauge_;
+  Gauge& keeps_gauge_;
 };
 
 }  // namespace sluice::cache

@@ -53,14 +53,14 @@ class WTinyLfu : public Policy {
         protected_bytes_((capacity_bytes - window_bytes_) / 5 * 4),
         sketch_(std::clamp<uint64_t>(capacity_bytes >> 16, 1u << 10, 1u << 22)) {}
 
-  bool Admit(const BlockKey& key) override {
+  bool Admit(const BlockKey& key, uint64_t, bool) override {
     sketch_.Increment(key);
     return true;  // the window takes everything; the choice is made when a block leaves it
   }
 
   void Insert(const BlockKey& key, uint64_t bytes) override { window_.PushBack({key, bytes}); }
 
-  void Touch(const BlockKey& key) override {
+  void Touch(const BlockKey& key, uint64_t) override {
     sketch_.Increment(key);
     window_.MoveToBack(key);
     protected_.MoveToBack(key);

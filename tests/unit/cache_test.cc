@@ -5,92 +5,13 @@
 #include <fstream>
 #include <random>
 
-#include "tests/support/fake_source.h"
-#include "tests/support/fault_file_io.h"
+#include "tests/support/cache_fixture.h"
 #include "tests/support/matchers.h"
-#include "tests/support/temp_dir.h"
 
 namespace sluice::cache {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr uint32_t kBlock = 64 * 1024;
-
-std::string RandomText(size_t size, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>(random());
-  return text;
-}
-
-class CacheTest : public testing::Test {
- protected:
-  CacheTest() { std::filesystem::create_directory(directory / "ssd"); }
-
-  void Open(uint64_t quota_bytes = 64 * kMiB, const std::string& policy = "s3-fifo") {
-    cache.reset();
-    metrics = std::make_unique<Registry>();
-    CacheOptions options;
-    options.store.tiers = {
-        {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}};
-    options.store.index_directory = directory / "index";
-    options.read_ahead_max_bytes = 0;
-    auto opened = Cache::Open(options, loop, *io, *metrics);
-    ASSERT_OK(opened.status());
-    cache = *std::move(opened);
-  }
-  void SetUp() override { Open(); }
-  void TearDown() override {
-    if (cache != nullptr) CloseCache();
-  }
-  void CloseCache() {
-    loop.Block(CloseTask());
-    cache.reset();
-  }
-  io::Task<int> CloseTask() {
-    co_await cache->Close();
-    co_return 0;
-  }
-
-  std::shared_ptr<Object> Acquire(const std::string& path) {
-    const std::string& text = source.files[path];
-    return cache->store().Acquire({"dataset", path, FakeSource::VersionOf(text), text.size(), kBlock});
-  }
-
-  io::Task<StatusOr<std::string>> ReadTask(std::shared_ptr<Object> object, uint64_t offset, size_t length) {
-    AlignedBuffer buffer(length);
-    CO_ASSIGN_OR_RETURN(const size_t got, co_await cache->Read(object, source, offset, buffer.span()));
-    co_return std::string(reinterpret_cast<const char*>(buffer.data()), got);
-  }
-  StatusOr<std::string> Read(const std::shared_ptr<Object>& object, uint64_t offset, size_t length) {
-    auto text = loop.Block(ReadTask(object, offset, length));
-    Settle();
-    return text;
-  }
-  // Lets what goes on behind a read come to its end.
-  void Settle() { loop.Block(SettleTask()); }
-  io::Task<int> SettleTask() {
-    co_await loop.Sleep(20ms);
-    co_return 0;
-  }
-  std::vector<std::string> CacheFiles() {
-    std::vector<std::string> files;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory / "ssd")) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
-    return files;
-  }
-
-  TempDir directory;
-  io::Loop loop;
-  io::BlockingPool pool{loop, 2};
-  std::unique_ptr<FaultFileIo> io = std::make_unique<FaultFileIo>(
-      loop, io::Ring::Probe().ok() ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool));
-  FakeSource source{loop};
-  std::unique_ptr<Registry> metrics;
-  std::unique_ptr<Cache> cache;
-};
 
 TEST_F(CacheTest, ReadsThroughAndThenFromTheTier) {
   source.files["f"] = RandomText(5 * kBlock + 100, 1);
@@ -204,12 +125,14 @@ INSTANTIATE_TEST_SUITE_P(All, CachePolicyTest, testing::ValuesIn(kPolicyNames), 
 TEST_P(CachePolicyTest, RandomReadsAreRightWithinTheQuota) {
   CloseCache();
   constexpr uint64_t kQuota = 16 * kBlock;
+  fill_memory_bytes = 16 * kBlock;  // or all that the policy refuses is read from the buffers of its fetches
   Open(kQuota, std::string(GetParam()));
   std::mt19937 random(9);
   for (int i = 0; i < 12; ++i)
     source.files["f" + std::to_string(i)] = RandomText(random() % (16 * kBlock) + 1, static_cast<uint32_t>(i));
   for (int i = 0; i < 600; ++i) {
-    const std::string path = "f" + std::to_string(random() % 12);
+    // What is read moves on: in reads that are all alike the policy would keep what it has, and evict no more.
+    const std::string path = "f" + std::to_string((static_cast<uint32_t>(i) / 20 + random() % 4) % 12);
     const std::string& want = source.files[path];
     const uint64_t offset = random() % want.size();
     const size_t length = random() % (3 * kBlock) + 1;
@@ -252,10 +175,6 @@ TEST_F(CacheTest, PinnedObjectsAreNeverVictims) {
   const auto other = Acquire("other");
   for (uint64_t block = 0; block < 40; ++block) ASSERT_OK(Read(other, block * kBlock, kBlock).status());
   EXPECT_EQ(pinned->cached_blocks(), 4u);
-}
-
-io::Task<StatusOr<uint64_t>> WarmTask(Cache& cache, source::Source& source, std::shared_ptr<Object> object) {
-  co_return co_await cache.Warm(object, source, 0, object->block_count(), std::nullopt);
 }
 
 TEST_F(CacheTest, WarmFetchesWhatIsMissingOnly) {

@@ -1,53 +1,18 @@
 #include "cache/policy.h"
 
 #include <random>
-#include <set>
 
 #include "tests/support/matchers.h"
+#include "tests/support/simulated_tier.h"
 
 namespace sluice::cache {
 namespace {
 
-BlockKey Key(uint32_t number) {
-  BlockKey key;
-  key.object.bytes[0] = static_cast<uint8_t>(number);
-  key.object.bytes[5] = static_cast<uint8_t>(number >> 8);
-  key.block = number;
-  return key;
+constexpr uint64_t kBlock = SimulatedTier::kBlock;
+
+SimulatedTier Simulated(std::string_view policy, size_t capacity) {
+  return {*MakePolicy(policy, capacity * kBlock), capacity};
 }
-
-constexpr uint64_t kBlock = 1 << 20;
-
-// A cache of `capacity` blocks under `policy`: reads one block; true for a hit.
-class Simulated {
- public:
-  Simulated(std::string_view policy, size_t capacity)
-      : capacity_(capacity), policy_(*MakePolicy(policy, capacity * kBlock)) {}
-  bool Read(uint32_t number) {
-    const BlockKey key = Key(number);
-    if (resident_.contains(number)) {
-      policy_->Touch(key);
-      return true;
-    }
-    if (!policy_->Admit(key)) return false;
-    while (resident_.size() >= capacity_) {
-      const auto victim = policy_->Victim([](const BlockKey&) { return true; });
-      if (!victim) return false;
-      policy_->Erase(*victim, true);
-      EXPECT_EQ(resident_.erase(victim->block), 1u) << "a victim that is not there";
-    }
-    policy_->Insert(key, kBlock);
-    resident_.insert(number);
-    EXPECT_EQ(policy_->size(), resident_.size());
-    return false;
-  }
-  const std::set<uint32_t>& resident() const { return resident_; }
-
- private:
-  const size_t capacity_;
-  std::unique_ptr<Policy> policy_;
-  std::set<uint32_t> resident_;
-};
 
 class PolicyTest : public testing::TestWithParam<std::string_view> {};
 INSTANTIATE_TEST_SUITE_P(All, PolicyTest, testing::ValuesIn(kPolicyNames), [](const auto& info) {
@@ -57,7 +22,7 @@ INSTANTIATE_TEST_SUITE_P(All, PolicyTest, testing::ValuesIn(kPolicyNames), [](co
 });
 
 TEST_P(PolicyTest, KeepsAWorkingSetThatFits) {
-  Simulated cache(GetParam(), 100);
+  SimulatedTier cache = Simulated(GetParam(), 100);
   for (int round = 0; round < 5; ++round) {
     for (uint32_t i = 0; i < 90; ++i) {
       const bool hit = cache.Read(i);
@@ -68,7 +33,7 @@ TEST_P(PolicyTest, KeepsAWorkingSetThatFits) {
 
 TEST_P(PolicyTest, NeverExceedsItsCapacityUnderRandomLoad) {
   std::mt19937 random(1);
-  Simulated cache(GetParam(), 64);
+  SimulatedTier cache = Simulated(GetParam(), 64);
   for (int i = 0; i < 50'000; ++i) cache.Read(random() % 500);
   EXPECT_LE(cache.resident().size(), 64u);
 }
@@ -88,7 +53,7 @@ double ZipfHitRatio(std::string_view policy) {
   std::vector<double> weights;
   for (int i = 1; i <= 5000; ++i) weights.push_back(1.0 / i);
   std::discrete_distribution<uint32_t> zipf(weights.begin(), weights.end());
-  Simulated cache(policy, 250);
+  SimulatedTier cache = Simulated(policy, 250);
   int hits = 0;
   constexpr int kReads = 100'000;
   for (int i = 0; i < kReads; ++i) {

@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <cerrno>
+#include <numeric>
+
+#include "tests/support/cache_fixture.h"
+
+namespace sluice::cache {
+namespace {
+
+// Shuffled epochs over twice the tier, until it keeps.
+class KeepingCacheTest : public CacheTest {
+ protected:
+  static constexpr uint32_t kTierBlocks = 40;
+
+  void SetUp() override {
+    fill_memory_bytes = 4 * kBlock;  // refused blocks are not answered from the buffers of their fetches
+    Open(kTierBlocks * kBlock);
+    source.files["dataset"] = RandomText(2 * kTierBlocks * kBlock, 21);
+    object = Acquire("dataset");
+    for (int i = 0; i < 6; ++i) Epoch();
+  }
+  void TearDown() override {
+    cache->store().Release(object);
+    CacheTest::TearDown();
+  }
+  // The share of blocks that were hits.
+  double Epoch() {
+    std::vector<uint32_t> order(2 * kTierBlocks);
+    std::iota(order.begin(), order.end(), 0);
+    std::shuffle(order.begin(), order.end(), random);
+    const uint64_t before = tier().hits.value();
+    for (const uint32_t block : order) EXPECT_TRUE(loop.Block(ReadTask(object, block * kBlock, kBlock)).ok());
+    Settle();
+    return static_cast<double>(tier().hits.value() - before) / (2 * kTierBlocks);
+  }
+  Tier& tier() { return *cache->store().tier(1); }
+
+  std::mt19937 random{22};
+  std::shared_ptr<Object> object;
+};
+
+TEST_F(KeepingCacheTest, TheWatermarksTakeNothingOfTheKeptShare) {
+  ASSERT_TRUE(tier().policy().Keeps());
+  const uint64_t evictions = tier().evictions.value();
+  for (int i = 0; i < 4; ++i) EXPECT_GE(Epoch(), 0.48);
+  EXPECT_LE(tier().evictions.value(), evictions + 2) << "a block that is read again at once may come in";
+  EXPECT_GT(tier().refused_blocks.value(), 3 * kTierBlocks);
+  EXPECT_GE(tier().used_bytes(), (kTierBlocks - 1) * kBlock);
+}
+
+TEST_F(KeepingCacheTest, APrewarmIsNotRefused) {
+  ASSERT_TRUE(tier().policy().Keeps());
+  source.files["f"] = RandomText(4 * kBlock, 23);
+  const auto warmed = Acquire("f");
+  ASSERT_OK(loop.Block(WarmTask(*cache, source, warmed)).status());
+  EXPECT_EQ(warmed->cached_blocks(), 4u);
+}
+
+TEST_F(KeepingCacheTest, AQuotaThatWasLoweredIsKeptTo) {
+  ASSERT_TRUE(tier().policy().Keeps());
+  source.files["f"] = RandomText(kBlock, 24);
+  io->faults[io::FileRequest::Kind::kWrite] = ENOSPC;
+  (void)loop.Block(WarmTask(*cache, source, Acquire("f")));
+  Settle();
+  EXPECT_LT(tier().quota_bytes(), kTierBlocks * kBlock);
+  EXPECT_LE(tier().used_bytes(), tier().quota_bytes());
+}
+
+}  // namespace
+}  // namespace sluice::cache
