@@ -69,9 +69,14 @@ OpenFiles::Handle OpenFiles::AddHandle(cache::Ino ino, int32_t backing_id) {
 // nullopt: the inode's first handle is to get a backing file.
 // REQUIRES: mutex_ is held.
 std::optional<OpenFiles::Handle> OpenFiles::TakeHandle(cache::Ino ino, const cache::Object& object) {
-  if (const auto found = backings_.find(ino); found != backings_.end()) return AddHandle(ino, found->second->id);
+  const cache::Catalog::Handles open = dataset_.catalog().HandlesOf(ino);
+  if (const auto found = backings_.find(ino); found != backings_.end()) {
+    // It may stand idle, left by a handle of before: the first new handle decides again.
+    const bool passes = open.passthrough > 0 || (open.cached == 0 && !dataset_.throttled());
+    return AddHandle(ino, passes ? found->second->id : 0);
+  }
   if (opening_.contains(ino)) return std::nullopt;
-  if (dataset_.catalog().HandlesOf(ino).cached > 0 || !MayPassThrough(object)) return AddHandle(ino, 0);
+  if (open.cached > 0 || !MayPassThrough(object)) return AddHandle(ino, 0);
   return std::nullopt;
 }
 

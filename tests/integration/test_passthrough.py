@@ -190,6 +190,15 @@ def test_a_throttled_volume_is_not_passed_through(make_plugin, s3, s3_volume):
     plugin.sluice("throttle", "v", "--read", "0")
     assert (path / "file").read_bytes() == want
     assert plugin.metric(PASSED) == 1
+    # Neither by the backing file that this reader has left, and all handles of a time are of one kind.
+    plugin.sluice("throttle", "v", "--read", "1GiB")
+    with open(path / "file", "rb") as first:
+        assert first.read() == want
+        plugin.sluice("throttle", "v", "--read", "0")
+        assert (path / "file").read_bytes() == want
+        assert plugin.metric(PASSED) == 1
+    assert (path / "file").read_bytes() == want
+    assert plugin.metric(PASSED) == 2
 
 
 def test_a_file_system_without_passthrough(make_plugin, s3, s3_volume):
