@@ -2,10 +2,17 @@
 
 #include <pthread.h>
 
+#include <cerrno>
+
 #include "fuse/fuse_api.h"
 #include "io/call.h"
 
 namespace sluice::fuse {
+namespace {
+
+uint64_t PageBytes(uint64_t size_bytes) { return (size_bytes + 4095) / 4096 * 4096; }
+
+}  // namespace
 
 void PagePush::Add(fuse_session* session, const std::vector<cache::Node>& nodes) {
   const std::lock_guard lock(mutex_);
@@ -13,10 +20,10 @@ void PagePush::Add(fuse_session* session, const std::vector<cache::Node>& nodes)
   for (const cache::Node& node : nodes) {
     const uint64_t size_bytes = node.entry.size_bytes;
     if (node.entry.kind != source::Entry::Kind::kFile || size_bytes == 0) continue;
-    const uint64_t page_bytes = (size_bytes + 4095) / 4096 * 4096;
+    const uint64_t page_bytes = PageBytes(size_bytes);
     if (size_bytes > cache::Catalog::kSmallFileBytesMax || taken_bytes_ + page_bytes > bytes_max_) continue;
     if (queue_.size() >= kQueuedMax || !seen_.insert(node.ino).second) continue;
-    queue_.emplace_back(node.ino, size_bytes);
+    queue_.push_back({node.ino, size_bytes});
     taken_bytes_ += page_bytes;
   }
   if (queue_.empty()) return;
@@ -34,36 +41,50 @@ void PagePush::Stop() {
 }
 
 void PagePush::Run(fuse_session* session) {
+  constexpr auto kPause = std::chrono::milliseconds(2);
   pthread_setname_np(pthread_self(), "page-push");
   for (;;) {
-    std::pair<cache::Ino, uint64_t> file;
+    File file;
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
       if (stop_) return;
       file = queue_.front();
       queue_.pop_front();
+      if (file.tries > 0) changed_.wait_for(lock, kPause, [this] { return stop_; });
     }
-    Push(session, file.first, file.second);
+    Settle(file, Push(session, file));
   }
 }
 
-void PagePush::Push(fuse_session* session, cache::Ino ino, uint64_t size_bytes) {
-  if (dataset_.throttled()) return;
-  const auto object = dataset_.ObjectOf(ino);
-  if (!object.ok() || (*object)->cached_blocks() < (*object)->block_count()) return;
+void PagePush::Settle(File file, Outcome outcome) {
+  if (outcome == Outcome::kDone) return;
+  const std::lock_guard lock(mutex_);
+  if (outcome == Outcome::kNotYet && ++file.tries < kTriesMax) return queue_.push_back(file);
+  taken_bytes_ -= PageBytes(file.size_bytes);  // others may have its place
+  seen_.erase(file.ino);
+}
+
+PagePush::Outcome PagePush::Push(fuse_session* session, const File& file) {
+  if (dataset_.throttled()) return Outcome::kLeft;
+  const auto object = dataset_.ObjectOf(file.ino);
+  if (!object.ok() || (*object)->cached_blocks() < (*object)->block_count()) return Outcome::kLeft;
   thread_local const AlignedBuffer buffer(cache::Catalog::kSmallFileBytesMax);
-  const auto target = buffer.span().first(size_bytes);
-  if (!dataset_.TryRead(ino, 0, target)) {
-    const auto read = io::CallOn(loop_, dataset_.Read(ino, 0, target));  // from its tier, proven on the way
-    if (!read.ok() || *read != size_bytes) return;
+  const auto target = buffer.span().first(file.size_bytes);
+  if (!dataset_.TryRead(file.ino, 0, target)) {
+    const auto read = io::CallOn(loop_, dataset_.Read(file.ino, 0, target));  // from its tier, proven on the way
+    if (!read.ok() || *read != file.size_bytes) return Outcome::kLeft;
   }
   fuse_bufvec bytes{};
   bytes.count = 1;
-  bytes.buf[0].size = size_bytes;
+  bytes.buf[0].size = file.size_bytes;
   bytes.buf[0].mem = target.data();
   bytes.buf[0].fd = -1;
-  if (fuse_lowlevel_notify_store(session, ino, 0, &bytes, FUSE_BUF_NO_SPLICE) == 0) pushed_bytes_.Add(size_bytes);
+  const int result = fuse_lowlevel_notify_store(session, file.ino, 0, &bytes, FUSE_BUF_NO_SPLICE);
+  if (result == -ENOENT) return Outcome::kNotYet;
+  if (result != 0) return Outcome::kLeft;
+  pushed_bytes_.Add(file.size_bytes);
+  return Outcome::kDone;
 }
 
 }  // namespace sluice::fuse

@@ -28,6 +28,8 @@ namespace sluice::fuse {
 class PagePush {
  public:
   static constexpr size_t kQueuedMax = 1 << 18;
+  // The kernel learns of an inode when the lister takes the reply, which may be after the first try.
+  static constexpr int kTriesMax = 8;
 
   PagePush(cache::Dataset& dataset, io::Loop& loop, uint64_t bytes_max, Counter& pushed_bytes)
       : dataset_(dataset), loop_(loop), bytes_max_(bytes_max), pushed_bytes_(pushed_bytes) {}
@@ -39,8 +41,16 @@ class PagePush {
   void Stop();
 
  private:
+  struct File {
+    cache::Ino ino = 0;
+    uint64_t size_bytes = 0;
+    int tries = 0;
+  };
+  enum class Outcome { kDone, kNotYet, kLeft };
+
   void Run(fuse_session* session);
-  void Push(fuse_session* session, cache::Ino ino, uint64_t size_bytes);
+  Outcome Push(fuse_session* session, const File& file);
+  void Settle(File file, Outcome outcome);
 
   cache::Dataset& dataset_;
   io::Loop& loop_;
@@ -50,7 +60,7 @@ class PagePush {
   std::mutex mutex_;
   std::condition_variable changed_;
   // GUARDED_BY mutex_
-  std::deque<std::pair<cache::Ino, uint64_t>> queue_;
+  std::deque<File> queue_;
   uint64_t taken_bytes_ = 0;  // of page cache, queued and pushed
   absl::flat_hash_set<cache::Ino> seen_;
   bool stop_ = false;

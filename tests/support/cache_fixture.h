@@ -72,7 +72,11 @@ class CacheTest : public testing::Test {
   // Lets what goes on behind a read come to its end.
   void Settle() { loop.Block(SettleTask()); }
   io::Task<int> SettleTask() {
-    co_await loop.Sleep(std::chrono::milliseconds(20));
+    constexpr int kTurnsMax = 50;  // 1 s
+    for (int turn = 0; turn < kTurnsMax; ++turn) {
+      co_await loop.Sleep(std::chrono::milliseconds(20));
+      if (metrics->Text().find("sluice_fill_memory_bytes 0") != std::string::npos) break;
+    }
     co_return 0;
   }
   std::vector<std::string> CacheFiles() {

@@ -158,5 +158,14 @@ TEST_F(DatasetTest, LimitsKeepReadsOffTheFastPath) {
   EXPECT_TRUE(dataset->TryRead(ino, 0, buffer.span()));
 }
 
+TEST_F(DatasetTest, ARemovedObjectIsStaleToWhoeverHasItOpen) {
+  Open(Consistency::kImmutable);
+  source->files = {{"f", "text"}};
+  const Ino ino = Lookup("f")->ino;
+  source->files.clear();
+  AlignedBuffer buffer(4096);
+  EXPECT_TRUE(Fails(loop.Block(dataset->Read(ino, 0, buffer.span())).status(), StatusCode::kAborted, "f"));
+}
+
 }  // namespace
 }  // namespace sluice::cache
