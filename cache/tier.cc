@@ -50,7 +50,7 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
   UniqueFd directory(::openat(root.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return ErrnoStatus(errno, options.path + "/objects");
   for (int i = 0; i < 256; ++i) RETURN_IF_ERROR(MakeDirectory(directory.get(), fmt::format("{:02x}", i), options.path));
-  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakeEpochAware(options.policy, options.quota_bytes));
+  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakeEpochAware(options.policy, options.quota_bytes, options.epochs));
   return std::unique_ptr<Tier>(new Tier(std::move(options), std::move(directory), std::move(policy), metrics));
 }
 

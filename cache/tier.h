@@ -36,6 +36,7 @@ struct TierOptions {
   double high_watermark = 0.95;
   double low_watermark = 0.90;
   std::string policy = "s3-fifo";
+  Epochs epochs = Epochs::kRecognised;
 };
 
 class Tier {

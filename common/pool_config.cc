@@ -11,6 +11,7 @@ namespace sluice {
 namespace {
 
 constexpr std::string_view kMedia[] = {"dram", "ssd", "hdd"};
+constexpr std::string_view kEpochs[] = {"auto", "declared"};
 constexpr std::string_view kPolicies[] = {"s3-fifo", "w-tinylfu", "lru"};
 constexpr std::string_view kIo[] = {"auto", "io_uring", "threads"};
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error"};
@@ -58,6 +59,7 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
     return absl::OkStatus();
   });
   yaml.Choice("policy", kPolicies, &pool->policy);
+  yaml.Choice("epochs", kEpochs, &pool->epochs);
   yaml.Choice("io", kIo, &pool->io);
   yaml.Mapping("limits", [&](YamlMapping& limits) {
     limits.Bytes("fillMemory", &pool->fill_memory_bytes);
@@ -136,6 +138,7 @@ std::string ToYaml(const PoolConfig& config) {
         << YAML::EndMap;
   }
   out << YAML::EndSeq << YAML::Key << "policy" << YAML::Value << config.policy;
+  out << YAML::Key << "epochs" << YAML::Value << config.epochs;
   out << YAML::Key << "io" << YAML::Value << config.io;
   out << YAML::Key << "limits" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "fillMemory" << YAML::Value << bytes(config.fill_memory_bytes);

@@ -42,7 +42,8 @@ struct PoolConfig {
   uint64_t gid = kUidDefault;  // also of the admin socket
   std::vector<TierConfig> tiers;
   std::string policy = "s3-fifo";
-  std::string io = "auto";  // auto, io_uring, threads
+  std::string epochs = "auto";  // auto, declared
+  std::string io = "auto";      // auto, io_uring, threads
 
   uint64_t fill_memory_bytes = 256 * kMiB;
   uint64_t fetches_max = 64;

@@ -23,12 +23,14 @@ StatusOr<cache::CacheOptions> CacheOptionsOf(const PoolConfig& config, const std
   cache::CacheOptions options;
   for (const TierConfig& tier : config.tiers) {
     ASSIGN_OR_RETURN(const cache::Medium medium, cache::ParseMedium(tier.medium));
-    options.store.tiers.push_back({.medium = medium,
-                                   .path = tier.path,
-                                   .quota_bytes = tier.quota_bytes,
-                                   .high_watermark = tier.high_watermark,
-                                   .low_watermark = tier.low_watermark,
-                                   .policy = config.policy});
+    options.store.tiers.push_back(
+        {.medium = medium,
+         .path = tier.path,
+         .quota_bytes = tier.quota_bytes,
+         .high_watermark = tier.high_watermark,
+         .low_watermark = tier.low_watermark,
+         .policy = config.policy,
+         .epochs = config.epochs == "declared" ? cache::Epochs::kDeclared : cache::Epochs::kRecognised});
   }
   options.store.index_directory = pool_directory + "/index";
   options.store.open_files_max = config.open_files_max;

@@ -34,6 +34,7 @@ pools:
     tiers:
       - {medium: ssd, path: /x, quota: 100GiB, highWatermark: 90%, lowWatermark: 0.8}
     policy: w-tinylfu
+    epochs: declared
     limits: {fillMemory: 64MiB, fetches: 7}
     source: {deadline: 5s, caFile: /ca.pem}
     metrics: {listen: "127.0.0.1:9"}
@@ -41,6 +42,7 @@ pools:
   const PoolConfig& pool = pools.at("team-a");
   EXPECT_EQ(pool.gid, 61000u);
   EXPECT_DOUBLE_EQ(pool.tiers[0].high_watermark, 0.9);
+  EXPECT_EQ(pool.epochs, "declared");
   const std::string shown = ToYaml(pool);
   ASSERT_OK_AND_ASSIGN(const PoolConfigs again, Load(shown));
   EXPECT_EQ(ToYaml(again.at("team-a")), shown);
