@@ -14,9 +14,8 @@
 // is kept. Declared, it does so from the start.
 //
 // Threads:     loop-confined.
-// Limits:      about 120 bytes per resident block, 16 per ghost entry or 4 per sketch counter; epoch-aware at most 2
-// MiB
-//              more, and a ghost entry for every eighth resident block.
+// Limits:      about 120 bytes per resident block, 16 per ghost entry or 4 per sketch counter;
+//              epoch-aware at most 2 MiB more, and a ghost entry for every eighth resident block.
 // Invariants:  a block is resident from Insert to Erase; Victim names resident blocks only and removes none.
 #pragma once
 

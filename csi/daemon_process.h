@@ -2,9 +2,8 @@
 //
 // Threads:     Start on the thread that will live longest: the kernel ends the daemon when that thread ends.
 // Owns:        the process: the destructor kills and reaps it.
-// Errors:      Start: NOT_FOUND when the program is missing; what fork says. What goes wrong in the child is seen as
-// its
-//              exit status.
+// Errors:      Start: NOT_FOUND when the program is missing; what fork says. What goes wrong in the child is
+//              seen as its exit status.
 #pragma once
 
 #include <sys/types.h>

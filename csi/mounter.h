@@ -4,9 +4,8 @@
 // directory is given, and every later call goes through the descriptor, so that nothing can be swapped in between.
 //
 // Threads:   thread-safe; no state.
-// Errors:    INVALID_ARGUMENT for a path outside; FAILED_PRECONDITION (no FUSE in the kernel, something else is
-// mounted);
-//            what the kernel says, with the path.
+// Errors:    INVALID_ARGUMENT for a path outside; FAILED_PRECONDITION (no FUSE in the kernel, something
+//            else is mounted); what the kernel says, with the path.
 #pragma once
 
 #include <optional>

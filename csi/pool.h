@@ -6,9 +6,8 @@
 //
 // Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
 // Owns:        the daemon's process, the descriptors, the credentials of mounted volumes (in memory only).
-// Limits:      kMountDeadline per Mount; kBackoffMax between restarts; after kAbortAfter without a daemon the
-// connections
-//              are given up, so that nothing waits for ever (readers get ENOTCONN).
+// Limits:      kMountDeadline per Mount; kBackoffMax between restarts; after kAbortAfter without a daemon
+//              the connections are given up, so that nothing waits for ever (readers get ENOTCONN).
 // Errors:      Mount: the daemon's own answer; UNAVAILABLE when there is no daemon or it dies over it.
 #pragma once
 

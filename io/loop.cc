@@ -15,7 +15,6 @@ Loop::Loop(bool use_ring, const Clock& clock) : clock_(clock), use_ring_(use_rin
 Loop::~Loop() = default;
 
 void Loop::Enter() {
-  thread_ = std::this_thread::get_id();
   if (use_ring_ && ring_ == nullptr) {
     if (auto ring = Ring::Create(); ring.ok()) {
       const std::lock_guard lock(mutex_);  // Post looks at ring_

@@ -3,7 +3,7 @@
 // Where io_uring is forbidden it waits on a condition variable instead, and files are served by a thread pool
 // (io/file_io.h) with the same contract.
 //
-// Threads:     Post, Stop and OnLoop from any thread; all else on the thread inside Run or Block.
+// Threads:     Post and Stop from any thread; all else on the thread inside Run or Block.
 // Suspends:    Sleep and Switch are awaited.
 // Owns:        its ring, its timers, posted functions.
 // Limits:      posted functions are not bounded here: those who post are (FUSE requests in flight, HTTP transfers).
@@ -35,7 +35,6 @@ class Loop {
 
   void Post(std::function<void()> function);
   void Stop();
-  bool OnLoop() const { return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id(); }
 
   // Runs until Stop.
   void Run();
@@ -81,7 +80,6 @@ class Loop {
   const Clock& clock_;
   const bool use_ring_;
   std::unique_ptr<Ring> ring_;
-  std::atomic<std::thread::id> thread_{};
   std::atomic<bool> stop_{false};
 
   std::mutex mutex_;
