@@ -28,6 +28,7 @@ Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
       loop_(loop),
       memory_(loop, options.fill_memory_bytes),
       fetches_(loop, options.fetches_max),
+      pace_changed_(loop),
       gate_(loop),
       misses_(metrics.AddCounter("sluice_cache_misses_total", "Block reads that had to wait for the source")),
       miss_bytes_(
@@ -117,6 +118,7 @@ io::Task<Status> Cache::FetchPiece(const Request& request, uint64_t offset_bytes
   read.version = request.object->version.version;
   read.offset_bytes = offset_bytes;
   read.target = target;
+  read.on_progress = [heard = OnFirstBytes(request)](size_t) mutable { std::exchange(heard, [] {})(); };
   const Status status = co_await request.source->Read(std::move(read));
   fetches_.Release(1);
   pieces_.Add();

@@ -23,6 +23,7 @@
 
 #include "cache/block_store.h"
 #include "cache/fill.h"
+#include "cache/prewarm_pace.h"
 #include "source/source.h"
 
 namespace sluice::cache {
@@ -78,7 +79,9 @@ class Cache {
 
   void EnsureFills(const Request& request, uint32_t first_block, uint32_t end_block);
   void StartFill(const Request& request, uint32_t first_block, uint32_t block_count);
+  io::Task<void> AwaitTurn(const Fill& fill);
   void ReturnMemory(uint64_t fills_begun);
+  std::function<void()> OnFirstBytes(const Request& request);
   void Abandon(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
   io::Task<void> RunFill(Request request, std::shared_ptr<Fill> fill);
   io::Task<void> KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill);
@@ -98,6 +101,8 @@ class Cache {
   bool returning_memory_ = false;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for timers that outlive the cache
   io::Semaphore fetches_;
+  PrewarmPace pace_;
+  io::Event pace_changed_;
   io::Gate gate_;
   // Finished fills that no tier took, kept a while for the reads that follow; oldest first.
   std::deque<std::pair<std::shared_ptr<Object>, std::shared_ptr<Fill>>> retained_;

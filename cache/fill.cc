@@ -61,6 +61,7 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   const uint64_t length_bytes =
       std::min<uint64_t>(uint64_t{fill->block_count} * object.block_size(), object.size() - offset_bytes);
   const Instant start = loop_.clock().Now();
+  if (request.urgency == io::Urgency::kPrewarm) co_await AwaitTurn(*fill);
   co_await memory_.Acquire(length_bytes, fill->urgency);
   co_await fetches_.Acquire(1, fill->urgency);
   if (fill->state == Fill::State::kQueued && !gate_.closed()) {
@@ -73,7 +74,8 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
     read.version = object.version.version;
     read.offset_bytes = offset_bytes;
     read.target = fill->buffer.span();
-    read.on_progress = [fill](size_t arrived_bytes) {
+    read.on_progress = [fill, heard = OnFirstBytes(request)](size_t arrived_bytes) {
+      if (fill->arrived_bytes == 0) heard();
       fill->arrived_bytes = arrived_bytes;
       fill->changed.Notify();
     };
@@ -87,8 +89,27 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   fill->changed.Notify();
   co_await KeepBlocks(request, fill);
   memory_.Release(length_bytes);
+  if (fill->urgency == io::Urgency::kPrewarm) {
+    pace_.End();
+    pace_changed_.Notify();
+  }
   fill_memory_.Set(static_cast<int64_t>(memory_.used()));
   if (memory_.used() == 0 && !returning_memory_) ReturnMemory(fills_begun_);
+}
+
+io::Task<void> Cache::AwaitTurn(const Fill& fill) {
+  while (!pace_.MayBegin(loop_.clock().Now()) && fill.state == Fill::State::kQueued && !gate_.closed()) {
+    co_await pace_changed_.Wait();
+  }
+  pace_.Begin();
+}
+
+// What to call when the source's first bytes have come.
+std::function<void()> Cache::OnFirstBytes(const Request& request) {
+  if (request.urgency == io::Urgency::kPrewarm) return [] {};
+  const PrewarmPace::Question question = pace_.OnQuestion(loop_.clock().Now());
+  if (request.urgency == io::Urgency::kReadAhead) return [] {};  // asked early: how soon it comes says nothing
+  return [this, source = request.source, question] { pace_.OnAnswer(source, question, loop_.clock().Now()); };
 }
 
 // The allocator keeps the buffers of fetches for the next ones; when there are none for a while, they go.

@@ -222,6 +222,28 @@ TEST_F(CacheTest, AReaderOvertakesAPrewarm) {
   EXPECT_EQ(texts[0], source.files["f"].substr(0, 100));
 }
 
+TEST_F(CacheTest, APrewarmStepsBackBehindAReader) {
+  constexpr size_t kFiles = 8;
+  for (size_t i = 0; i <= kFiles; ++i) source.files[std::to_string(i)] = RandomText(kBlock, 50 + i);
+  source.hold = true;
+  size_t done = 0;
+  std::string text;
+  io::Spawn(CountedRead(this, ReadTask(Acquire("0"), 0, 100), &done, &text));
+  Settle();
+  std::vector<uint64_t> fetched(kFiles);
+  for (size_t i = 0; i < kFiles; ++i) {
+    io::Spawn([](io::Task<StatusOr<uint64_t>> warm, uint64_t* bytes) -> io::Task<void> {
+      *bytes = (co_await warm).value_or(0);
+    }(WarmTask(*cache, source, Acquire(std::to_string(i + 1))), &fetched[i]));
+  }
+  Settle();
+  EXPECT_EQ(source.reads, 1 + PrewarmPace::kLeast);
+  source.Release();
+  Settle();
+  EXPECT_EQ(done, 1u);
+  for (const uint64_t bytes : fetched) EXPECT_EQ(bytes, kBlock);
+}
+
 TEST_F(CacheTest, HotBlocksMoveUpAndColdOnesDown) {
   CloseCache();
   std::filesystem::create_directory(directory / "dram");
