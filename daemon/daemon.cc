@@ -12,6 +12,7 @@
 #include "daemon/broker_client.h"
 #include "daemon/metrics_server.h"
 #include "io/call.h"
+#include "io/thread.h"
 #include "source/http_client.h"
 
 namespace sluice::daemon {
@@ -142,7 +143,7 @@ Status Daemon::Parts::Open() {
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, loop);
   RETURN_IF_ERROR(prewarmer->Load());
   loop_thread = std::thread([this] {
-    pthread_setname_np(pthread_self(), "loop");
+    io::BeginThread("loop", io::Turns::kShort);
     loop.Run();
   });
   admin_service = std::make_unique<AdminService>(AdminContext{.config = options.config,

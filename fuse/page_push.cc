@@ -1,11 +1,10 @@
 #include "fuse/page_push.h"
 
-#include <pthread.h>
-
 #include <cerrno>
 
 #include "fuse/fuse_api.h"
 #include "io/call.h"
+#include "io/thread.h"
 
 namespace sluice::fuse {
 namespace {
@@ -42,7 +41,7 @@ void PagePush::Stop() {
 
 void PagePush::Run(fuse_session* session) {
   constexpr auto kPause = std::chrono::milliseconds(2);
-  pthread_setname_np(pthread_self(), "page-push");
+  io::BeginThread("page-push", io::Turns::kLong);
   for (;;) {
     File file;
     {

@@ -10,6 +10,7 @@
 
 #include "fuse/operations.h"
 #include "io/call.h"
+#include "io/thread.h"
 
 namespace sluice::fuse {
 namespace {
@@ -108,7 +109,7 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
 }
 
 void Session::Serve(size_t thread) {
-  pthread_setname_np(pthread_self(), fmt::format("fuse-{}", thread).c_str());
+  io::BeginThread(fmt::format("fuse-{}", thread).c_str(), io::Turns::kShort);
   fuse_buf buffer{};
   while (fuse_session_exited(session_) == 0) {
     const int length = fuse_session_receive_buf(session_, &buffer);

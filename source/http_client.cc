@@ -10,6 +10,8 @@
 #include <set>
 #include <thread>
 
+#include "io/thread.h"
+
 namespace sluice::source {
 namespace {
 
@@ -151,6 +153,7 @@ class HttpClient::Engine {
 
  private:
   void Run() {
+    io::BeginThread("http", io::Turns::kLong);
     while (!stop_) {
       Admit();
       int running = 0;
