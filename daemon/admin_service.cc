@@ -1,7 +1,5 @@
 #include "daemon/admin_service.h"
 
-#include <thread>
-
 #include "io/call.h"
 
 namespace sluice::daemon {
@@ -140,12 +138,12 @@ grpc::Status AdminService::CancelJob(grpc::ServerContext*, const admin::v1::JobR
 
 grpc::Status AdminService::WatchJob(grpc::ServerContext* context, const admin::v1::JobRequest* request,
                                     grpc::ServerWriter<admin::v1::Job>* writer) {
-  for (;;) {
-    const auto job = context_.prewarmer.Get(request->id());
+  constexpr Duration kPeriod = std::chrono::milliseconds(250);
+  for (Duration wait{0};; wait = kPeriod) {
+    const auto job = context_.prewarmer.Await(request->id(), wait);
     if (!job.ok()) return ToGrpc(job.status());
     if (!writer->Write(*job) || context->IsCancelled()) return grpc::Status::CANCELLED;
     if (job->state() != admin::v1::Job::RUNNING && job->state() != admin::v1::Job::WAITING) return grpc::Status::OK;
-    std::this_thread::sleep_for(std::chrono::milliseconds(250));
   }
 }
 

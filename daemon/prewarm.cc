@@ -157,6 +157,7 @@ io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> m
     status.set_bytes_total(status.bytes_done());
   }
   Save(*job);
+  ended_.notify_all();
 }
 
 io::Task<Status> Prewarmer::PreparePublish(Job& job, Mount& mount) {
@@ -246,8 +247,20 @@ StatusOr<admin::v1::Job> Prewarmer::Cancel(const std::string& id) {
   if (job.status.state() == admin::v1::Job::WAITING) {
     job.status.set_state(admin::v1::Job::CANCELLED);
     Save(job);
+    ended_.notify_all();
   }
   return job.status;
+}
+
+StatusOr<admin::v1::Job> Prewarmer::Await(const std::string& id, Duration at_most) const {
+  {
+    std::unique_lock lock(mutex_);
+    ended_.wait_for(lock, at_most, [&] {
+      const auto found = jobs_.find(id);
+      return found == jobs_.end() || HasEnded(found->second->status.state());
+    });
+  }
+  return Get(id);
 }
 
 StatusOr<admin::v1::Job> Prewarmer::Get(const std::string& id) const {

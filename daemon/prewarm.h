@@ -10,6 +10,7 @@
 //            at its end with the first such error.
 #pragma once
 
+#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,6 +37,8 @@ class Prewarmer {
   StatusOr<admin::v1::Job> Start(const admin::v1::StartPrewarmRequest& request);
   StatusOr<admin::v1::Job> Cancel(const std::string& id);
   StatusOr<admin::v1::Job> Get(const std::string& id) const;
+  // The same, after `at_most`, or as soon as the job has ended. Blocks: not on the loop.
+  StatusOr<admin::v1::Job> Await(const std::string& id, Duration at_most) const;
   std::vector<admin::v1::Job> List() const;
 
   // Stops the jobs without ending them: the next daemon goes on.
@@ -58,6 +61,7 @@ class Prewarmer {
   io::Loop& loop_;
   io::Gate gate_;
   mutable std::mutex mutex_;
+  mutable std::condition_variable ended_;             // some job has
   std::map<std::string, std::shared_ptr<Job>> jobs_;  // GUARDED_BY mutex_, with the jobs' state
   uint64_t next_id_ = 1;
 };
