@@ -60,12 +60,11 @@ StatusOr<std::vector<MountInfo>> Mounter::List() {
   for (std::string line; std::getline(file, line);) {
     // ID PARENT MAJ:MIN ROOT PATH OPTIONS [FIELDS…] - TYPE SOURCE SUPEROPTIONS
     std::istringstream words(line);
-    std::string id;
     std::string parent;
     std::string options;
     std::string word;
     MountInfo mount;
-    words >> id >> parent >> mount.device >> mount.root >> mount.path >> options;
+    words >> mount.id >> parent >> mount.device >> mount.root >> mount.path >> options;
     while (words >> word && word != "-") {
     }
     words >> mount.type >> mount.source;
@@ -78,13 +77,19 @@ StatusOr<std::vector<MountInfo>> Mounter::List() {
 }
 
 StatusOr<std::optional<MountInfo>> Mounter::Find(const std::string& path) const {
-  ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, List());
-  std::optional<MountInfo> found;
-  const std::string normal = Normal(path);
-  for (const MountInfo& mount : mounts) {
-    if (mount.path == normal) found = mount;  // the last one covers the others
+  // The table has a line for each mount of the node, so it is read only when there is something to find.
+  struct statx about{};
+  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+              &about) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    return ErrnoStatus(errno, path);
   }
-  return found;
+  if ((about.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return std::nullopt;
+  ASSIGN_OR_RETURN(std::vector<MountInfo> mounts, List());
+  for (MountInfo& mount : mounts) {
+    if (mount.id == about.stx_mnt_id) return std::move(mount);
+  }
+  return std::nullopt;  // unmounted meanwhile
 }
 
 StatusOr<UniqueFd> Mounter::Open(const std::string& path) const {
@@ -140,9 +145,11 @@ StatusOr<FuseMount> Mounter::MountFuse(const std::string& path, const std::strin
 }
 
 Status Mounter::SetReadAhead(const std::string& path, uint64_t bytes) const {
-  ASSIGN_OR_RETURN(const auto mount, Find(path));
-  if (!mount) return NotFound("nothing is mounted at {}", path);
-  std::ofstream file(fmt::format("/sys/class/bdi/{}/read_ahead_kb", mount->device));
+  struct statx about{};
+  if (::statx(AT_FDCWD, path.c_str(), AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &about) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  std::ofstream file(fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", about.stx_dev_major, about.stx_dev_minor));
   file << bytes / 1024 << std::flush;
   return file ? absl::OkStatus() : Unavailable("read_ahead_kb of {} cannot be set", path);
 }

@@ -19,6 +19,7 @@ namespace sluice::csi {
 
 // A line of /proc/self/mountinfo.
 struct MountInfo {
+  uint64_t id = 0;
   std::string path;
   std::string device;  // "MAJOR:MINOR"
   std::string type;    // "fuse.sluice"
@@ -50,7 +51,7 @@ class Mounter {
 
   // Mounts FUSE read-only at `path` and takes the kernel's FUSE_INIT. `name` is shown as the source.
   StatusOr<FuseMount> MountFuse(const std::string& path, const std::string& name) const;
-  // The kernel's read-ahead for that mount: it asks FUSE for 128 KiB at a time otherwise.
+  // The kernel's read-ahead for the file system mounted there: it asks FUSE for 128 KiB at a time otherwise.
   Status SetReadAhead(const std::string& path, uint64_t bytes) const;
 
   // FUSE over io_uring is there and switched on.

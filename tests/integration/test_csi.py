@@ -254,6 +254,28 @@ def test_paths_outside_the_kubelet_directory(make_plugin, data):
     harness.remove_directory(inside)
 
 
+def test_a_kubelet_directory_that_is_a_link(make_plugin, data):
+    """The kernel's mount table has the paths that are meant, not those that were given."""
+    real = harness.new_directory("sluice-kubelet-")
+    link = real.with_name(real.name + "-link")
+    link.symlink_to(real)
+    try:
+        plugin = make_plugin(arguments=["--kubelet-dir", str(link)])
+        plugin.staging = lambda volume: link / "staging"
+        for _ in range(2):
+            plugin.stage("v", {"source": f"file://{data}"})
+            target = plugin.publish("v", {"source": f"file://{data}"}, link / "target")
+        assert (target / "dir/below/file").read_text() == "text"
+        below = [line for line in open("/proc/self/mountinfo") if str(real) in line]
+        assert len(below) == 2, below
+        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(target)))
+        plugin.node("NodeUnstageVolume", plugin.messages.NodeUnstageVolumeRequest(volume_id="v", staging_target_path=str(link / "staging")))
+        assert not [line for line in open("/proc/self/mountinfo") if str(real) in line]
+    finally:
+        link.unlink()
+        harness.remove_directory(real)
+
+
 @pytest.mark.parametrize("config, words", [
     ("pools: {default: {tires: []}}", ["config.yaml:1", "'tires'", "did you mean 'tiers'"]),
     ("pools:\n  default:\n    tiers:\n      - {medium: sdd, quota: 1GiB}", ["config.yaml:4", "medium", "did you mean 'ssd'"]),
