@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSaved = "saved";
+constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 
 std::string ReadLine(const std::string& path) {
   std::ifstream file(path);
@@ -35,7 +36,7 @@ StatusOr<CatalogDirectories::Begun> CatalogDirectories::Begin(const broker::v1::
   fs::create_directories(begun.path, error);
   if (error) return Unavailable("{}: {}", begun.path, error.message());
   const std::string state_file = begun.path + "/state";
-  const std::string boot = ReadLine("/proc/sys/kernel/random/boot_id");
+  const std::string boot = ReadLine(kBootId);
   const std::string state = ReadLine(state_file);
   if (resume) {
     begun.keep = cache::Catalog::Keep::kAll;
@@ -43,7 +44,6 @@ StatusOr<CatalogDirectories::Begun> CatalogDirectories::Begin(const broker::v1::
     begun.keep = cache::Catalog::Keep::kNames;
   }
   std::ofstream(state_file) << boot << '\n';
-  ForgetOldest(begun.path);
   return begun;
 }
 
@@ -53,16 +53,18 @@ void CatalogDirectories::End(const broker::v1::VolumeSpec& spec, const Status& s
     fs::remove_all(PathOf(spec), ignored);
   } else if (synced.ok()) {
     std::ofstream(PathOf(spec) + "/state") << kSaved << '\n';
+    ForgetOldest();
   }
 }
 
-// Only what was unmounted is saved, so nothing that is in use goes.
-void CatalogDirectories::ForgetOldest(const std::string& except) const {
+// What is in use was begun in this boot. What was begun in an earlier one was never unmounted, and may be of no use.
+void CatalogDirectories::ForgetOldest() const {
   std::vector<std::pair<fs::file_time_type, fs::path>> saved;
   std::error_code ignored;
+  const std::string boot = ReadLine(kBootId);
   for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
     const std::string state_file = entry.path().string() + "/state";
-    if (entry.path() == except || ReadLine(state_file) != kSaved) continue;
+    if (ReadLine(state_file) == boot) continue;
     saved.emplace_back(fs::last_write_time(state_file, ignored), entry.path());
   }
   if (saved.size() <= kSavedMax) return;

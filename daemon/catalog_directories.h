@@ -8,7 +8,7 @@
 //                                up to the next one what was stored in the mapped files is there, whoever died
 //
 // Threads:   one at a time per volume.
-// Limits:    kSavedMax catalogs; the one that was unmounted longest ago goes first.
+// Limits:    kSavedMax catalogs besides those in use; the one that was unmounted longest ago goes first.
 #pragma once
 
 #include <string>
@@ -36,7 +36,7 @@ class CatalogDirectories {
 
  private:
   std::string PathOf(const broker::v1::VolumeSpec& spec) const;
-  void ForgetOldest(const std::string& except) const;
+  void ForgetOldest() const;
 
   const std::string directory_;
 };
