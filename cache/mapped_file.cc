@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cerrno>
 
 namespace sluice::cache {
@@ -45,7 +47,8 @@ Status MappedFile::Sync() const {
 
 // Allocates the space on disk: a store to a page without it would end the process when the disk is full.
 Status MappedFile::Grow(uint64_t bytes) {
-  const uint64_t size = (bytes + kGrowBytes - 1) / kGrowBytes * kGrowBytes;
+  const uint64_t step = std::clamp(std::bit_floor(allocated_bytes_), kGrowBytesMin, kGrowBytesMax);
+  const uint64_t size = (bytes + step - 1) / step * step;
   const int error =
       ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_bytes_), static_cast<off_t>(size - allocated_bytes_));
   if (error != 0) return ErrnoStatus(error, "grow " + path_);

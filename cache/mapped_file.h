@@ -20,7 +20,9 @@ namespace sluice::cache {
 class MappedFile {
  public:
   static constexpr uint64_t kHeaderBytes = 64;
-  static constexpr uint64_t kGrowBytes = 4u << 20;
+  // It grows by as much as it has, within these: most volumes are small, and the kernel reads ahead what is allocated.
+  static constexpr uint64_t kGrowBytesMin = 64u << 10;
+  static constexpr uint64_t kGrowBytesMax = 4u << 20;
   static constexpr uint64_t kMapBytes = uint64_t{1} << 37;
 
   // `resume` keeps what is there; else it begins anew.
