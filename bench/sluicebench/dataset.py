@@ -7,6 +7,8 @@
     tree/…               a source tree for git, tar and find
 """
 
+import hashlib
+import os
 import random
 import shutil
 
@@ -72,6 +74,15 @@ def make(directory, size):
     write_tree(directory / "tree", size.tree_files)
     write_tensors(directory / "model.safetensors", size.tensors_mib)
     write_tables(directory / "table", size.parquet_rows)
+    for path in directory.rglob("*"):
+        if path.is_file():
+            give_etag(path)
+
+
+def give_etag(path):
+    """As an upload would have: the server keeps an object's ETag in this attribute of its file."""
+    with open(path, "rb") as f:
+        os.setxattr(path, "user.etag", f'"{hashlib.file_digest(f, "md5").hexdigest()}"'.encode())
 
 
 def copy(source, target):

@@ -108,16 +108,23 @@ class S3fs(Peer):
         return [self.bucket, self.mounted, "-f", "-o", ",".join(options)], {}
 
 
-def crc32c(data):
-    """CRC-32C (Castagnoli), as the manifest's lines are protected with."""
+def crc32c_table():
     table = []
     for byte in range(256):
         for _ in range(8):
             byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
         table.append(byte)
+    return table
+
+
+CRC32C_TABLE = crc32c_table()
+
+
+def crc32c(data):
+    """CRC-32C (Castagnoli), as the manifest's lines are protected with."""
     value = 0xFFFFFFFF
     for byte in data:
-        value = value >> 8 ^ table[(value ^ byte) & 0xFF]
+        value = value >> 8 ^ CRC32C_TABLE[(value ^ byte) & 0xFF]
     return value ^ 0xFFFFFFFF
 
 
