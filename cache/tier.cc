@@ -1,7 +1,9 @@
 #include "cache/tier.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -18,6 +20,16 @@ Status MakeDirectory(int parent, const std::string& name, std::string_view shown
   if (::mkdirat(parent, name.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
   if (errno == EROFS) return FailedPrecondition("the tier {} is on a file system that is mounted read-only", shown);
   return ErrnoStatus(errno, fmt::format("the tier {}: create {}", shown, name));
+}
+
+// Files that are made in the directory from now on do not note when they were read, which costs each small read some
+// percent, and writes to the disk. A file system that does not know that keeps noting it.
+void LeaveAccessTimes(int parent, const std::string& name) {
+  const UniqueFd directory(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  int flags = 0;
+  if (::ioctl(directory.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_NOATIME_FL;
+  (void)::ioctl(directory.get(), FS_IOC_SETFLAGS, &flags);
 }
 
 Labels LabelsOf(const TierOptions& options) {
@@ -49,7 +61,11 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
   RETURN_IF_ERROR(MakeDirectory(root.get(), "objects", options.path));
   UniqueFd directory(::openat(root.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return ErrnoStatus(errno, options.path + "/objects");
-  for (int i = 0; i < 256; ++i) RETURN_IF_ERROR(MakeDirectory(directory.get(), fmt::format("{:02x}", i), options.path));
+  for (int i = 0; i < 256; ++i) {
+    const std::string name = fmt::format("{:02x}", i);
+    RETURN_IF_ERROR(MakeDirectory(directory.get(), name, options.path));
+    LeaveAccessTimes(directory.get(), name);
+  }
   ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy, MakeEpochAware(options.policy, options.quota_bytes, options.epochs));
   return std::unique_ptr<Tier>(new Tier(std::move(options), std::move(directory), std::move(policy), metrics));
 }

@@ -68,6 +68,19 @@ def test_the_kernel_reads_by_itself(make_plugin, s3, s3_volume, tier):
     assert plugin.json("mounts")["mounts"][0]["path"] == "passthrough"
 
 
+def test_cache_files_do_not_note_when_they_were_read(make_plugin, s3, s3_volume):
+    """Noting it costs small reads some percent."""
+    want = file_of(s3, "times", MIB)
+    plugin = make_plugin(SSD % "1GiB")
+    path = plugin.mount("v", *s3_volume("times", consistency="immutable"))
+    plugin.sluice("prewarm", "v", "--wait")
+    [file] = [p for p in plugin.state.glob("pools/default/ssd/objects/*/*") if p.stat().st_size == len(want)]
+    os.utime(file, ns=(0, file.stat().st_mtime_ns))  # old enough for any mount option
+    assert (path / "file").read_bytes() == want
+    assert plugin.metric(PASSED) == 1
+    assert file.stat().st_atime_ns == 0
+
+
 def test_from_the_first_read_to_passthrough(make_plugin, s3, s3_volume):
     want = file_of(s3, "fills", 3 * MIB)
     plugin = make_plugin()
