@@ -17,6 +17,7 @@
 #include <set>
 #include <vector>
 
+#include "cache/access_recorder.h"
 #include "cache/format.h"
 #include "cache/index.h"
 #include "cache/object.h"
@@ -90,6 +91,7 @@ class BlockStore {
   // Null when no tier of that medium is configured.
   Tier* tier(uint8_t medium) const { return medium < kMedia ? by_medium_[medium] : nullptr; }
   Index& index() { return *index_; }
+  AccessRecorder& accesses() { return accesses_; }  // any thread
 
   // Ends moves and evictions under way and commits the index.
   io::Task<void> Close();
@@ -136,6 +138,7 @@ class BlockStore {
   std::vector<std::unique_ptr<Tier>> tiers_;
   std::array<Tier*, kMedia> by_medium_{};
   std::unique_ptr<Index> index_;
+  AccessRecorder accesses_;
 
   mutable std::mutex mutex_;
   absl::flat_hash_map<ObjectId, std::shared_ptr<Object>> objects_;  // GUARDED_BY mutex_

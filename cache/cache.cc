@@ -49,6 +49,7 @@ std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object, sour
   tier.hits.Add();
   tier.hit_bytes.Add(*length);
   const ByteRange read{offset_bytes, *length};
+  store_->accesses().OnRead(*object, read);
   RecordHit(object, read);
   const uint64_t ahead = read.end() + kLookAheadBytes;
   if (ahead < object->size() && !object->TierOf(object->BlockAt(ahead))) {
@@ -99,6 +100,7 @@ io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, source::S
     CO_RETURN_IF_ERROR(co_await ReadPart(request, block, in_block, target.subspan(done, part)));
     done += part;
   }
+  store_->accesses().OnRead(*object, read);
   co_return length;
 }
 

@@ -116,6 +116,7 @@ void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
 }
 
 void BlockStore::TouchAll(const std::shared_ptr<Object>& object) {
+  accesses_.OnRead(*object, {0, object->size()});
   for (uint32_t block = object->block_count(); block > 0; --block) {
     const auto tier = object->TierOf(block - 1);
     if (!tier || block == 1) continue;
