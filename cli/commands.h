@@ -33,6 +33,9 @@ int CancelJob(const Globals& globals, const std::string& id);
 
 int Throttle(const Globals& globals, const std::string& dataset, const std::string& read, uint64_t requests);
 
+// Writes a line for each block that is read, until `seconds` are over or there are `accesses_max`.
+int RecordTrace(const Globals& globals, double seconds, uint64_t accesses_max);
+
 enum class FilesAction { kEvict, kPin, kUnpin, kVerify };
 int Files(const Globals& globals, FilesAction action, const std::string& dataset,
           const std::vector<std::string>& patterns);

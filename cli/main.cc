@@ -10,6 +10,13 @@
 namespace sluice::cli {
 namespace {
 
+constexpr const char* kRecordDescription =
+    "Write a line 'OBJECT-HEX BLOCK BYTES' for each block that is read, for cachesim --trace. Reads that the kernel "
+    "answers by itself do not come to the daemon: a file with passthrough is seen as a whole when it is closed, pages "
+    "and natively published volumes not at all. To see all reads, mount with access=large-files, set a throttle that "
+    "does not hold anybody up ('sluice throttle VOLUME --read 1TiB/s') before the files are opened, and drop the pages "
+    "before each pass ('echo 1 > /proc/sys/vm/drop_caches')";
+
 // The command to run, chosen while the command line is parsed.
 using Action = std::function<int()>;
 
@@ -23,6 +30,8 @@ struct Flags {
   std::string read = "none";
   uint64_t requests = 0;
   bool watch = false;
+  double seconds = 0;
+  uint64_t accesses_max = 10'000'000;
 };
 
 CLI::App* Command(CLI::App& parent, Action& action, const std::string& name, const std::string& description,
@@ -93,6 +102,18 @@ void AddFileCommands(CLI::App& app, Flags& flags, Action& action) {
   }
 }
 
+void AddTraceCommands(CLI::App& app, Flags& flags, Action& action) {
+  CLI::App* trace = app.add_subcommand("trace", "Which blocks are read");
+  trace->require_subcommand(1);
+  CLI::App* record = Command(*trace, action, "record", kRecordDescription,
+                             [&] { return RecordTrace(flags.globals, flags.seconds, flags.accesses_max); });
+  record->add_option("--seconds", flags.seconds, "How long, at most a day")->required();
+  record
+      ->add_option("--accesses-max", flags.accesses_max,
+                   "Ends when there are so many, of about 45 bytes each; 0: only with the time")
+      ->capture_default_str();
+}
+
 void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
   flags.mount.csi_socket = "/var/lib/sluice/csi.sock";
   CLI::App* mount = Command(app, action, "mount", "Mount a source on a machine without Kubernetes",
@@ -129,6 +150,7 @@ int Run(int argc, char** argv) {
   AddShowCommands(app, flags, action);
   AddJobCommands(app, flags, action);
   AddFileCommands(app, flags, action);
+  AddTraceCommands(app, flags, action);
   AddMountCommands(app, flags, action);
   Command(app, action, "completion", "Print a completion script for bash and zsh", [&] {
     std::cout << Completion(app);

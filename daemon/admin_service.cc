@@ -1,5 +1,6 @@
 #include "daemon/admin_service.h"
 
+#include "daemon/access_stream.h"
 #include "io/call.h"
 
 namespace sluice::daemon {
@@ -240,6 +241,11 @@ grpc::Status AdminService::Pin(grpc::ServerContext*, const admin::v1::FilesReque
 grpc::Status AdminService::Unpin(grpc::ServerContext*, const admin::v1::FilesRequest* request,
                                  admin::v1::FilesResult* reply) {
   return SetPinned(*request, false, reply);
+}
+
+grpc::Status AdminService::RecordAccesses(grpc::ServerContext* context, const admin::v1::RecordAccessesRequest* request,
+                                          grpc::ServerWriter<admin::v1::Accesses>* writer) {
+  return ToGrpc(StreamAccesses(context_.cache.store().accesses(), *request, *context, *writer));
 }
 
 }  // namespace sluice::daemon

@@ -47,6 +47,8 @@ class AdminService final : public admin::v1::Admin::Service {
 #undef SLUICE_ADMIN_CALL
   grpc::Status WatchJob(grpc::ServerContext* context, const admin::v1::JobRequest* request,
                         grpc::ServerWriter<admin::v1::Job>* writer) override;
+  grpc::Status RecordAccesses(grpc::ServerContext* context, const admin::v1::RecordAccessesRequest* request,
+                              grpc::ServerWriter<admin::v1::Accesses>* writer) override;
 
  private:
   using Objects = std::vector<std::shared_ptr<cache::Object>>;
