@@ -35,7 +35,10 @@ class SimulatedTier {
     if (!policy_->Admit(key, kBlock, resident_.size() < capacity_)) return false;
     while (resident_.size() >= capacity_) {
       const auto victim = policy_->Victim([](const BlockKey&) { return true; });
-      if (!victim) return false;
+      if (!victim) {
+        ++vain_looks_;
+        return false;
+      }
       policy_->Erase(*victim, true);
       ++evictions_;
       EXPECT_EQ(resident_.erase(victim->block), 1u) << "a victim that is not there";
@@ -48,6 +51,7 @@ class SimulatedTier {
 
   const std::set<uint32_t>& resident() const { return resident_; }
   size_t evictions() const { return evictions_; }
+  size_t vain_looks() const { return vain_looks_; }
   Policy& policy() { return *policy_; }
 
  private:
@@ -55,6 +59,7 @@ class SimulatedTier {
   std::unique_ptr<Policy> policy_;
   std::set<uint32_t> resident_;
   size_t evictions_ = 0;
+  size_t vain_looks_ = 0;
 };
 
 }  // namespace sluice::cache

@@ -109,6 +109,40 @@ TEST_P(EpochAwarePolicyTest, AnotherDatasetIsKeptFromItsFirstEpochOn) {
   for (int i = 0; i < 3; ++i) EXPECT_GE(reader.Epoch(kB), 0.48);
 }
 
+TEST_P(EpochAwarePolicyTest, TheOldGenerationEndsWithItsLastBlock) {
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  for (int i = 0; i < 5; ++i) reader.Epoch(kA);
+  reader.Epoch(kB);
+  EXPECT_TRUE(reader.tier.policy().Keeps());
+  EXPECT_EQ(reader.tier.vain_looks(), 0u) << "for a victim in what is used up";
+}
+
+TEST_P(EpochAwarePolicyTest, NewDataComesAgainBeforeTheOldGenerationIsUsedUp) {
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  for (int i = 0; i < 4; ++i) reader.Epoch(kA);
+  for (const uint32_t other : {kB, 2 * kB}) {
+    ASSERT_TRUE(reader.tier.policy().Keeps());
+    reader.Epoch(other, kBlocks / 8);
+    ASSERT_FALSE(reader.tier.policy().Keeps()) << "what is kept gives way";
+    reader.Epoch(kA);
+  }
+}
+
+TEST_P(EpochAwarePolicyTest, AnOldGenerationThatIsHeldDoesNotGiveWayForEver) {
+  constexpr int kLooksMax = 100;
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  for (int i = 0; i < 4; ++i) reader.Epoch(kA);
+  reader.Epoch(kB, kBlocks / 8);
+  Policy& policy = reader.tier.policy();
+  ASSERT_FALSE(policy.Keeps());
+  const auto is_new = [](const BlockKey& key) { return key.block >= kB; };
+  EXPECT_FALSE(policy.Victim(is_new)) << "the old ones go first";
+  int looks = 1;
+  while (looks < kLooksMax && !policy.Victim(is_new)) ++looks;
+  EXPECT_LT(looks, kLooksMax);
+  EXPECT_TRUE(policy.Keeps());
+}
+
 TEST_P(EpochAwarePolicyTest, EpochsThatEndAreLeft) {
   // W-TinyLFU's figures differ by as much between runs: it hashes differently in every process.
   const double margin = GetParam() == "w-tinylfu" ? 0.03 : 0.02;

@@ -1,0 +1,42 @@
+#include "cache/epoch_detector.h"
+
+#include "tests/support/simulated_tier.h"
+
+namespace sluice::cache {
+namespace {
+
+constexpr uint32_t kTier = 1000;  // blocks
+
+class EpochDetectorTest : public testing::Test {
+ protected:
+  EpochDetector::Advice Read(uint32_t number, bool hit, size_t resident = kTier) {
+    return detector.Observe(Key(number), SimulatedTier::kBlock, hit, resident);
+  }
+
+  EpochDetector detector{[](uint64_t) { return MakeLru(); }, kTier* SimulatedTier::kBlock, Epochs::kRecognised};
+};
+
+TEST_F(EpochDetectorTest, HitsOfATierThatWasFullAtTheStartAreReadsLikeOthers) {
+  for (int pass = 0; pass < 2; ++pass) {
+    for (uint32_t i = 0; i < kTier; ++i) Read(i, /*hit=*/true);
+  }
+  EXPECT_FALSE(detector.new_data());
+}
+
+TEST_F(EpochDetectorTest, AMissIsNoPieceOfTheReadBefore) {
+  for (uint32_t i = 0; i < kTier; ++i) Read(i % 8, /*hit=*/false);
+  EXPECT_FALSE(detector.new_data());
+}
+
+TEST_F(EpochDetectorTest, NothingHasToGiveWayToNewDataWhileThePolicyReplaces) {
+  for (int pass = 0; pass < 3; ++pass) {
+    for (uint32_t i = 0; i < kTier / 2; ++i) Read(i, /*hit=*/pass > 0, kTier / 2);
+  }
+  ASSERT_FALSE(detector.new_data());
+  ASSERT_FALSE(detector.keeping());
+  for (uint32_t i = 0; i < kTier / 2; ++i) ASSERT_EQ(Read(kTier + i, /*hit=*/false), EpochDetector::Advice::kNone);
+  EXPECT_TRUE(detector.new_data());
+}
+
+}  // namespace
+}  // namespace sluice::cache
