@@ -57,8 +57,7 @@ Status StreamAccesses(AccessRecorder& recorder, const admin::v1::RecordAccessesR
     left -= accesses.size();
     last = left == 0 || until_end <= kGather;
     if (accesses.empty() && !last && !context.IsCancelled()) continue;
-    if (context.IsCancelled() || !Write(accesses, batch.lost, writer))
-      return Cancelled("the recording was ended early");
+    if (!Write(accesses, batch.lost, writer)) return Cancelled("the recording was ended early");
   }
   return absl::OkStatus();
 }
