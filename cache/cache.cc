@@ -40,8 +40,9 @@ Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
       fill_wait_(metrics.AddHistogram("sluice_fill_wait_seconds", "Time a fetch waited for memory and a connection")),
       fill_memory_(metrics.AddGauge("sluice_fill_memory_bytes", "Memory of fetches under way")) {}
 
-std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object, source::Source& source,
-                                     uint64_t offset_bytes, std::span<std::byte> target) {
+std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object,
+                                     const std::shared_ptr<source::Source>& source, uint64_t offset_bytes,
+                                     std::span<std::byte> target) {
   uint8_t medium = 0;
   const auto length = object->TryRead(offset_bytes, target, &medium);
   if (!length || *length == 0) return length;
@@ -53,7 +54,7 @@ std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object, sour
   RecordHit(object, read);
   const uint64_t ahead = read.end() + kLookAheadBytes;
   if (ahead < object->size() && !object->TierOf(object->BlockAt(ahead))) {
-    loop_.Post([this, object, &source, read] { ReadAheadOf({object, &source, io::Urgency::kReadAhead, {}}, read); });
+    loop_.Post([this, object, source, read] { ReadAheadOf({object, source, io::Urgency::kReadAhead, {}}, read); });
   }
   return length;
 }
@@ -83,12 +84,12 @@ void Cache::ReadAheadOf(const Request& request, ByteRange read) {
               object.BlockAt(end - 1) + 1);
 }
 
-io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, source::Source& source, uint64_t offset_bytes,
-                                       std::span<std::byte> target) {
+io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
+                                       uint64_t offset_bytes, std::span<std::byte> target) {
   if (offset_bytes >= object->size()) co_return size_t{0};
   const size_t length = std::min<uint64_t>(target.size(), object->size() - offset_bytes);
   const ByteRange read{offset_bytes, length};
-  const Request request{object, &source, io::Urgency::kForeground, {}};
+  const Request request{object, source, io::Urgency::kForeground, {}};
   ReadAheadOf(request, read);
   if (!object->read_ahead.IsRandom()) {
     EnsureFills(request, object->BlockAt(read.offset), object->BlockAt(read.end() - 1) + 1);
@@ -172,9 +173,9 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
                         object.version.path, kTriesMax);
 }
 
-io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, source::Source& source, uint32_t first_block,
-                                         uint32_t block_count, std::optional<uint8_t> medium) {
-  const Request request{object, &source, io::Urgency::kPrewarm, medium};
+io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
+                                         uint32_t first_block, uint32_t block_count, std::optional<uint8_t> medium) {
+  const Request request{object, source, io::Urgency::kPrewarm, medium};
   const uint32_t end_block = std::min(first_block + block_count, object->block_count());
   uint64_t missing_bytes = 0;
   for (uint32_t block = first_block; block < end_block; ++block) {

@@ -10,7 +10,8 @@
 //
 // Threads:     TryRead from any thread; the rest on the loop.
 // Suspends:    Read, Warm.
-// Owns:        the BlockStore, fills under way. Objects, sources and targets are the caller's until the call returns.
+// Owns:        the BlockStore, fills under way, and a share of the sources that these read: a fill outlives the reader
+//              that began it, and the mount. Targets are the caller's until the call returns.
 // Limits:      fill_memory_bytes for all fills under way and fetches_max requests at a time, the more urgent first;
 //              read-ahead up to read_ahead_max_bytes per stream; at the limit callers wait (sluice_fill_wait_seconds).
 // Errors:      only the source's. A fault of a tier or of the index is a miss.
@@ -45,17 +46,17 @@ class Cache {
                                                Registry& metrics);
 
   // How many bytes were read, or nullopt: then Read it. Clamped to the object's end.
-  // `source` is for reading ahead, on the loop; it must outlive the call's object.
-  std::optional<size_t> TryRead(const std::shared_ptr<Object>& object, source::Source& source, uint64_t offset_bytes,
-                                std::span<std::byte> target);
+  // `source` is for reading ahead, on the loop.
+  std::optional<size_t> TryRead(const std::shared_ptr<Object>& object, const std::shared_ptr<source::Source>& source,
+                                uint64_t offset_bytes, std::span<std::byte> target);
 
-  io::Task<StatusOr<size_t>> Read(std::shared_ptr<Object> object, source::Source& source, uint64_t offset_bytes,
-                                  std::span<std::byte> target);
+  io::Task<StatusOr<size_t>> Read(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
+                                  uint64_t offset_bytes, std::span<std::byte> target);
 
   // Makes blocks [first, first + count) cached, in `medium` when it is given. Returns the bytes that came from the
   // source. RESOURCE_EXHAUSTED when no tier takes them.
-  io::Task<StatusOr<uint64_t>> Warm(std::shared_ptr<Object> object, source::Source& source, uint32_t first_block,
-                                    uint32_t block_count, std::optional<uint8_t> medium);
+  io::Task<StatusOr<uint64_t>> Warm(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
+                                    uint32_t first_block, uint32_t block_count, std::optional<uint8_t> medium);
 
   BlockStore& store() { return *store_; }
   const CacheOptions& options() const { return options_; }
@@ -68,7 +69,7 @@ class Cache {
 
   struct Request {
     std::shared_ptr<Object> object;
-    source::Source* source;
+    std::shared_ptr<source::Source> source;
     io::Urgency urgency;
     std::optional<uint8_t> medium;
   };

@@ -224,7 +224,7 @@ std::optional<size_t> Dataset::TryRead(Ino ino, uint64_t offset_bytes, std::span
   if (throttled()) return std::nullopt;
   const auto object = ObjectOf(ino);
   if (!object.ok()) return std::nullopt;
-  return cache_.TryRead(*object, *source_, offset_bytes, target);
+  return cache_.TryRead(*object, source_, offset_bytes, target);
 }
 
 io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::span<std::byte> target) {
@@ -232,7 +232,7 @@ io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::sp
   CO_ASSIGN_OR_RETURN(const std::shared_ptr<Object> object, ObjectOf(ino));
   const uint64_t size = object->size();
   if (offset_bytes < size) co_await PassLimits(std::min<uint64_t>(target.size(), size - offset_bytes));
-  auto length = co_await cache_.Read(object, *source_, offset_bytes, target);
+  auto length = co_await cache_.Read(object, source_, offset_bytes, target);
   // To whoever has the file open it is the same whether the object was replaced or removed.
   if (length.status().code() == StatusCode::kNotFound) co_return Aborted("{}", Message(length.status()));
   co_return length;

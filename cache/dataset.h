@@ -90,7 +90,7 @@ class Dataset {
 
   // The object of a file; counts as an Acquire of the store, to be given back with cache.store().Release.
   StatusOr<std::shared_ptr<Object>> AcquireObject(Ino ino) const;
-  source::Source& source() { return *source_; }
+  const std::shared_ptr<source::Source>& source() { return source_; }
 
   ReadLimits& limits() { return limits_; }
   // Reads must pass a limit: the daemon has to see them.
@@ -120,7 +120,7 @@ class Dataset {
   void ForgetUnopened();
 
   const DatasetOptions options_;
-  std::unique_ptr<source::Source> source_;
+  const std::shared_ptr<source::Source> source_;  // shared with the cache's fills
   std::unique_ptr<Catalog> catalog_;
   Cache& cache_;
   io::Loop& loop_;

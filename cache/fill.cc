@@ -109,7 +109,7 @@ std::function<void()> Cache::OnFirstBytes(const Request& request) {
   if (request.urgency == io::Urgency::kPrewarm) return [] {};
   const PrewarmPace::Question question = pace_.OnQuestion(loop_.clock().Now());
   if (request.urgency == io::Urgency::kReadAhead) return [] {};  // asked early: how soon it comes says nothing
-  return [this, source = request.source, question] { pace_.OnAnswer(source, question, loop_.clock().Now()); };
+  return [this, source = request.source.get(), question] { pace_.OnAnswer(source, question, loop_.clock().Now()); };
 }
 
 // The allocator keeps the buffers of fetches for the next ones; when there are none for a while, they go.

@@ -35,7 +35,7 @@ class CacheTest : public testing::Test {
     options.store.tiers = {
         {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}};
     options.store.index_directory = directory / "index";
-    options.read_ahead_max_bytes = 0;
+    options.read_ahead_max_bytes = read_ahead_max_bytes;
     options.fill_memory_bytes = fill_memory_bytes;
     auto opened = Cache::Open(options, loop, *io, *metrics);
     ASSERT_OK(opened.status());
@@ -61,7 +61,7 @@ class CacheTest : public testing::Test {
 
   io::Task<StatusOr<std::string>> ReadTask(std::shared_ptr<Object> object, uint64_t offset, size_t length) {
     AlignedBuffer buffer(length);
-    CO_ASSIGN_OR_RETURN(const size_t got, co_await cache->Read(object, source, offset, buffer.span()));
+    CO_ASSIGN_OR_RETURN(const size_t got, co_await cache->Read(object, shared_source, offset, buffer.span()));
     co_return std::string(reinterpret_cast<const char*>(buffer.data()), got);
   }
   StatusOr<std::string> Read(const std::shared_ptr<Object>& object, uint64_t offset, size_t length) {
@@ -88,17 +88,20 @@ class CacheTest : public testing::Test {
   }
 
   uint64_t fill_memory_bytes = CacheOptions().fill_memory_bytes;
+  uint64_t read_ahead_max_bytes = 0;
   TempDir directory;
   io::Loop loop;
   io::BlockingPool pool{loop, 2};
   std::unique_ptr<FaultFileIo> io = std::make_unique<FaultFileIo>(
       loop, io::Ring::Probe().ok() ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool));
   FakeSource source{loop};
+  const std::shared_ptr<source::Source> shared_source{std::shared_ptr<void>(), &source};  // without a share
   std::unique_ptr<Registry> metrics;
   std::unique_ptr<Cache> cache;
 };
 
-inline io::Task<StatusOr<uint64_t>> WarmTask(Cache& cache, source::Source& source, std::shared_ptr<Object> object) {
+inline io::Task<StatusOr<uint64_t>> WarmTask(Cache& cache, std::shared_ptr<source::Source> source,
+                                             std::shared_ptr<Object> object) {
   co_return co_await cache.Warm(object, source, 0, object->block_count(), std::nullopt);
 }
 

@@ -126,7 +126,7 @@ TEST_F(RecordedCacheTest, ReadersAreSeenWhoeverAnswersThem) {
   EXPECT_EQ(Taken(), 3u) << "from the tier, on the loop";
   AlignedBuffer buffer(kBlock);
   for (uint32_t block = 0; block < 3; ++block) {
-    ASSERT_TRUE(cache->TryRead(object, source, uint64_t{block} * kBlock, buffer.span()));
+    ASSERT_TRUE(cache->TryRead(object, shared_source, uint64_t{block} * kBlock, buffer.span()));
   }
   EXPECT_EQ(Taken(), 3u) << "without the loop";
   cache->store().TouchAll(object);
@@ -138,7 +138,7 @@ TEST_F(RecordedCacheTest, WhatNobodyReadsIsNoAccess) {
   source.files["f"] = RandomText(3 * kBlock, 1);
   const auto object = Acquire("f");
   ASSERT_OK(cache->store().accesses().Start());
-  ASSERT_OK(loop.Block(WarmTask(*cache, source, object)).status());
+  ASSERT_OK(loop.Block(WarmTask(*cache, shared_source, object)).status());
   EXPECT_EQ(object->cached_blocks(), 3u);
   EXPECT_EQ(Taken(), 0u);
   cache->store().Release(object);

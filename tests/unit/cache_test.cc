@@ -23,7 +23,7 @@ TEST_F(CacheTest, ReadsThroughAndThenFromTheTier) {
   EXPECT_EQ(*Read(object, 6 * kBlock, 10), "");
   EXPECT_EQ(source.bytes_read, bytes);
   std::string inline_read(1000, '\0');
-  EXPECT_EQ(cache->TryRead(object, source, 77, std::as_writable_bytes(std::span(inline_read))), 1000u);
+  EXPECT_EQ(cache->TryRead(object, shared_source, 77, std::as_writable_bytes(std::span(inline_read))), 1000u);
   EXPECT_EQ(inline_read, source.files["f"].substr(77, 1000));
 }
 
@@ -73,7 +73,7 @@ TEST_F(CacheTest, DamagedBytesAreNeverServed) {
   Open();
   const auto object = Acquire("f");
   std::string inline_read(100, '\0');
-  EXPECT_FALSE(cache->TryRead(object, source, kBlock, std::as_writable_bytes(std::span(inline_read))))
+  EXPECT_FALSE(cache->TryRead(object, shared_source, kBlock, std::as_writable_bytes(std::span(inline_read))))
       << "unproven bytes";
   EXPECT_EQ(*Read(object, 0, 3 * kBlock), source.files["f"]);
   EXPECT_EQ(cache->store().tier(1)->bad_blocks.value(), 1u);
@@ -181,9 +181,9 @@ TEST_F(CacheTest, WarmFetchesWhatIsMissingOnly) {
   source.files["f"] = RandomText(8 * kBlock, 13);
   const auto object = Acquire("f");
   ASSERT_OK(Read(object, 2 * kBlock, 10).status());
-  EXPECT_EQ(*loop.Block(WarmTask(*cache, source, object)), 7 * kBlock);
+  EXPECT_EQ(*loop.Block(WarmTask(*cache, shared_source, object)), 7 * kBlock);
   EXPECT_EQ(object->cached_blocks(), 8u);
-  EXPECT_EQ(*loop.Block(WarmTask(*cache, source, object)), 0u);
+  EXPECT_EQ(*loop.Block(WarmTask(*cache, shared_source, object)), 0u);
 }
 
 TEST_F(CacheTest, WarmSaysWhenNothingTakesIt) {
@@ -194,8 +194,8 @@ TEST_F(CacheTest, WarmSaysWhenNothingTakesIt) {
   const auto pinned = Acquire("pinned");
   cache->store().SetPinned(pinned, true);
   ASSERT_OK(Read(pinned, 0, 4 * kBlock).status());
-  EXPECT_TRUE(
-      Fails(loop.Block(WarmTask(*cache, source, Acquire("f"))).status(), StatusCode::kResourceExhausted, "pinned"));
+  EXPECT_TRUE(Fails(loop.Block(WarmTask(*cache, shared_source, Acquire("f"))).status(), StatusCode::kResourceExhausted,
+                    "pinned"));
 }
 
 TEST_F(CacheTest, AReaderOvertakesAPrewarm) {
@@ -210,7 +210,7 @@ TEST_F(CacheTest, AReaderOvertakesAPrewarm) {
     io::Spawn([](CacheTest* self, io::Task<StatusOr<uint64_t>> warm) -> io::Task<void> {
       (void)self;
       (void)co_await warm;
-    }(this, WarmTask(*cache, source, Acquire("w" + std::to_string(i)))));
+    }(this, WarmTask(*cache, shared_source, Acquire("w" + std::to_string(i)))));
   }
   Settle();
   const size_t before = source.reads;
@@ -234,7 +234,7 @@ TEST_F(CacheTest, APrewarmStepsBackBehindAReader) {
   for (size_t i = 0; i < kFiles; ++i) {
     io::Spawn([](io::Task<StatusOr<uint64_t>> warm, uint64_t* bytes) -> io::Task<void> {
       *bytes = (co_await warm).value_or(0);
-    }(WarmTask(*cache, source, Acquire(std::to_string(i + 1))), &fetched[i]));
+    }(WarmTask(*cache, shared_source, Acquire(std::to_string(i + 1))), &fetched[i]));
   }
   Settle();
   EXPECT_EQ(source.reads, 1 + PrewarmPace::kLeast);
@@ -242,6 +242,25 @@ TEST_F(CacheTest, APrewarmStepsBackBehindAReader) {
   Settle();
   EXPECT_EQ(done, 1u);
   for (const uint64_t bytes : fetched) EXPECT_EQ(bytes, kBlock);
+}
+
+// A volume is unmounted while bytes ahead of its reader are fetched, or wait for that.
+TEST_F(CacheTest, ASourceLivesAsLongAsItsFills) {
+  fill_memory_bytes = 4 * kBlock;
+  read_ahead_max_bytes = 32 * kBlock;
+  CloseCache();
+  Open();
+  auto own = std::make_shared<FakeSource>(loop);
+  const std::weak_ptr<FakeSource> watched = own;
+  source.files["f"] = own->files["f"] = RandomText(40 * kBlock, 70);
+  const auto object = Acquire("f");
+  AlignedBuffer buffer(kBlock);
+  ASSERT_OK(loop.Block(cache->Read(object, own, 0, buffer.span())).status());
+  own.reset();
+  EXPECT_FALSE(watched.expired());
+  Settle();
+  EXPECT_TRUE(watched.expired());
+  EXPECT_GT(object->cached_blocks(), 8u);
 }
 
 TEST_F(CacheTest, HotBlocksMoveUpAndColdOnesDown) {

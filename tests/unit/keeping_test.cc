@@ -52,7 +52,7 @@ TEST_F(KeepingCacheTest, APrewarmIsNotRefused) {
   ASSERT_TRUE(tier().policy().Keeps());
   source.files["f"] = RandomText(4 * kBlock, 23);
   const auto warmed = Acquire("f");
-  ASSERT_OK(loop.Block(WarmTask(*cache, source, warmed)).status());
+  ASSERT_OK(loop.Block(WarmTask(*cache, shared_source, warmed)).status());
   EXPECT_EQ(warmed->cached_blocks(), 4u);
 }
 
@@ -60,7 +60,7 @@ TEST_F(KeepingCacheTest, AQuotaThatWasLoweredIsKeptTo) {
   ASSERT_TRUE(tier().policy().Keeps());
   source.files["f"] = RandomText(kBlock, 24);
   io->faults[io::FileRequest::Kind::kWrite] = ENOSPC;
-  (void)loop.Block(WarmTask(*cache, source, Acquire("f")));
+  (void)loop.Block(WarmTask(*cache, shared_source, Acquire("f")));
   Settle();
   EXPECT_LT(tier().quota_bytes(), kTierBlocks * kBlock);
   EXPECT_LE(tier().used_bytes(), tier().quota_bytes());
