@@ -84,13 +84,4 @@ std::optional<std::string> ExtendedAttribute(Session& session, cache::Ino ino, s
   return std::nullopt;
 }
 
-std::string ExtendedAttributeNames(Session& session, cache::Ino ino) {
-  const auto node = session.dataset().Get(ino);
-  std::string names("user.sluice.source\0", 19);
-  if (node && node->entry.kind == Entry::Kind::kFile) {
-    names += std::string("user.sluice.version\0user.sluice.tier\0user.sluice.cached\0", 20 + 17 + 19);
-  }
-  return names;
-}
-
 }  // namespace sluice::fuse

@@ -25,7 +25,5 @@ void FillEntry(const cache::Node& node, const SessionOptions& options, Duration 
 
 // user.sluice.source, .version, .tier (files: "dram", "ssd", "hdd", "dram+ssd", "none") and .cached ("3/8 blocks").
 std::optional<std::string> ExtendedAttribute(Session& session, cache::Ino ino, std::string_view name);
-// Their names, each with a NUL behind it.
-std::string ExtendedAttributeNames(Session& session, cache::Ino ino);
 
 }  // namespace sluice::fuse

@@ -283,13 +283,13 @@ void ReplyAttribute(fuse_req_t request, const std::string& value, size_t size) {
   }
 }
 
+// The kernel asks for each attribute of each file anew. So `ls -l`, which looks for labels and access control lists, is
+// told that there are none of that kind here, which it does not ask twice; and names are not listed (no listxattr),
+// which the kernel does not ask twice.
 void GetExtendedAttribute(fuse_req_t request, fuse_ino_t ino, const char* name, size_t size) {
+  if (!std::string_view(name).starts_with("user.")) return (void)fuse_reply_err(request, EOPNOTSUPP);
   const auto value = ExtendedAttribute(Of(request), ino, name);
   value ? ReplyAttribute(request, *value, size) : (void)fuse_reply_err(request, ENODATA);
-}
-
-void ListExtendedAttributes(fuse_req_t request, fuse_ino_t ino, size_t size) {
-  ReplyAttribute(request, ExtendedAttributeNames(Of(request), ino), size);
 }
 
 void Init(void* user_data, fuse_conn_info* connection) {
@@ -331,7 +331,6 @@ const fuse_lowlevel_ops& Operations() {
     o.release = Release;
     o.statfs = StatFs;
     o.getxattr = GetExtendedAttribute;
-    o.listxattr = ListExtendedAttributes;
     return o;
   }();
   return operations;
