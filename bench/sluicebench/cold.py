@@ -1,12 +1,13 @@
 """Volumes that have nothing cached, against what the server gives a raw client in the same round."""
 
+import mmap
 import os
 import random
 import threading
 import time
 
-from . import dataset
-from .common import MIB, drop_caches, median, quantile, readbench
+from . import dataset, systems
+from .common import MIB, drop_caches, median, quantile, readbench, remember, run
 
 PARALLEL = 64  # connections of a raw client beside a prewarm of one object: `limits.fetches`, the most that the daemon may have
 PREWARM_FILES = 8  # files at a time: `sluice prewarm --concurrency`'s default
@@ -175,3 +176,59 @@ def publish(volume, size):
         volume.mount()
         times.append((time.perf_counter() - begin) * 1e3)
     return {"what": "stage and publish of a known dataset", "system": volume.name, "value": median(times), "unit": "ms"}
+
+
+def partly_cached(volume, server, bucket, size):
+    """An object that lacks its last part, so that it cannot be passed through. FUSE has no pages of it, the tier's file system has."""
+    native = server.root / bucket / "large"
+    blocks = size.large_mib * 3 // 4  # read-ahead must not come to the end
+    pairs = []
+    for _ in range(size.passes):
+        make_cold(volume, server, bucket, "large")
+        sequential_pass(volume.directory / "large", blocks)
+        volume.unmount()
+        volume.mount()
+        sequential_pass(native, blocks)
+        warm, mine = sequential_pass(native, blocks), sequential_pass(volume.directory / "large", blocks)
+        pairs.append((mine, warm))
+    return ratio_row("partly cached object, 1 MiB sequential, first pass of a mount, to native warm", volume, pairs, "MiB/s")
+
+
+def sequential_pass(path, blocks):
+    """MiB/s of reads of 1 MiB into one aligned buffer."""
+    buffer = mmap.mmap(-1, MIB)
+    with open(path, "rb", buffering=0) as f:
+        begin = time.perf_counter()
+        for block in range(blocks):
+            os.preadv(f.fileno(), [buffer], block * MIB)
+        return blocks / (time.perf_counter() - begin)
+
+
+def fresh_listing(volume, server, size):
+    """`ls -l` of a directory whose names are known, first thing after the mount, against the same of the local file system, warm."""
+    rows = []
+    for count in size.listed_files:
+        bucket = f"names-{count}"
+        native = server.bucket(bucket)
+        for i in range(count):
+            (native / f"image-{i:07}.jpg").touch()
+        names = systems.Volume(volume.node, bucket, volume.mode)
+        pairs = []
+        for _ in range(size.passes):
+            ls(names.directory)
+            names.unmount()
+            names.mount()
+            ls(native)
+            mine, warm = ls(names.directory), ls(native)
+            pairs.append((mine, warm))
+        names.unmount()
+        rows.append(ratio_row(f"ls -l of {count} files, first of a mount, to native warm", volume, pairs, "ms", "lower"))
+    return rows
+
+
+def ls(directory):
+    """Milliseconds."""
+    begin = time.perf_counter()
+    run(["ls", "-l", "--color=never", directory])
+    remember(["ls", "-l", "DIRECTORY"])
+    return (time.perf_counter() - begin) * 1e3

@@ -32,13 +32,14 @@ class Size:
     tensors_mib: int = 512
     parquet_rows: int = 4_000_000
     known_objects: int = 1_000_000
+    listed_files: tuple = (10_000, 100_000)
     passes: int = 5  # of what takes seconds: cold reads, prewarms, programs
     threads: str = "1,4"
 
     @classmethod
     def quick(cls):
         return cls(rounds=7, large_mib=256, small_files=1000, tree_files=800, tensors_mib=128, parquet_rows=500_000,
-                   known_objects=50_000, passes=3)
+                   known_objects=50_000, listed_files=(10_000,), passes=3)
 
 
 COMMANDS = []  # every measuring command of this run, for the report
