@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <iostream>
 #include <thread>
 
@@ -25,16 +26,25 @@ class SignalWatch {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // before any other thread begins
   }
   void Start(Daemon& daemon) {
-    std::thread([this, &daemon] {
+    thread_ = std::thread([this, &daemon] {
       int signal = 0;
       ::sigwait(&signals_, &signal);
+      if (over_) return;
       spdlog::info("signal {}: sluiced stops", signal);
       daemon.Stop();
-    }).detach();
+    });
+  }
+  // The daemon may go: a signal that comes from now on finds it ending already.
+  void Stop() {
+    over_ = true;
+    pthread_kill(thread_.native_handle(), SIGTERM);
+    thread_.join();
   }
 
  private:
   sigset_t signals_{};
+  std::atomic<bool> over_{false};
+  std::thread thread_;
 };
 
 Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool, int broker_fd,
@@ -56,6 +66,7 @@ Status Serve(const std::string& config_file, const std::string& state_directory,
                                   .restarts = restarts}));
   signals.Start(*daemon);
   daemon->Run();
+  signals.Stop();
   return absl::OkStatus();
 }
 
