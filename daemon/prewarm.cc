@@ -17,13 +17,15 @@ struct Prewarmer::Job {
         turn(loop, 1),
         worker_done(loop) {}
 
-  admin::v1::Job status;  // GUARDED_BY Prewarmer::mutex_
-  const Patterns patterns;
-  std::optional<uint8_t> medium;
-  std::atomic<bool> cancelled{false};
+  // GUARDED_BY Prewarmer::mutex_
+  admin::v1::Job status;
   Instant started{};
   Instant sampled{};
   uint64_t sampled_bytes = 0;
+
+  const Patterns patterns;
+  std::optional<uint8_t> medium;
+  std::atomic<bool> cancelled{false};
 
   // loop
   io::Throttle throttle;
@@ -122,6 +124,7 @@ void Prewarmer::Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mo
   *fresh.mutable_request() = job->status.request();
   fresh.set_state(admin::v1::Job::RUNNING);
   job->status = std::move(fresh);
+  job->started = job->sampled = loop_.clock().Now();
   job->sampled_bytes = 0;
   Save(*job);
   loop_.Post([this, job, mount] { io::Spawn(Run(job, mount)); });
@@ -129,7 +132,6 @@ void Prewarmer::Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mo
 
 io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount) {
   const io::Gate::Holder holder = gate_.Enter();
-  job->started = job->sampled = loop_.clock().Now();
   job->throttle.SetRate(job->status.request().limit_bytes_per_second());
   io::Spawn(Count(job, mount));
   auto walker = std::make_shared<Walker>(*mount->dataset, job->patterns);
@@ -268,7 +270,7 @@ StatusOr<admin::v1::Job> Prewarmer::Get(const std::string& id) const {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return NotFound("no job '{}'; 'sluice jobs' lists them", id);
   Job& job = *found->second;
-  if (job.status.state() == admin::v1::Job::RUNNING && job.started != Instant{}) {
+  if (job.status.state() == admin::v1::Job::RUNNING) {
     const Instant now = loop_.clock().Now();
     job.status.set_seconds_running(std::chrono::duration<double>(now - job.started).count());
     const double elapsed = std::chrono::duration<double>(now - job.sampled).count();
