@@ -182,7 +182,6 @@ StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t
   std::memcpy(nodes_->at(node_offset), &record, sizeof record);
   // Names first: a node that counts has its name, wherever the process dies.
   names_->Commit(text_bytes);
-  std::atomic_thread_fence(std::memory_order_release);
   nodes_->Commit(sizeof record);
   return ino;
 }

@@ -35,10 +35,10 @@ StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path, 
 MappedFile::~MappedFile() { ::munmap(base_, kMapBytes); }
 
 StatusOr<uint64_t> MappedFile::Reserve(uint64_t bytes) {
-  const uint64_t end = header()->used_bytes + bytes;
+  const uint64_t end = used_bytes() + bytes;
   if (end > kMapBytes) return ResourceExhausted("{} is full", path_);
   if (end > allocated_bytes_) RETURN_IF_ERROR(Grow(end));
-  return header()->used_bytes;
+  return used_bytes();
 }
 
 Status MappedFile::Sync() const {

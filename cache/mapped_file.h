@@ -33,13 +33,13 @@ class MappedFile {
 
   // Space for `bytes` more at the returned offset; counted as used by Commit.
   StatusOr<uint64_t> Reserve(uint64_t bytes);
-  void Commit(uint64_t bytes) { header()->used_bytes += bytes; }
+  void Commit(uint64_t bytes) { used().store(used_bytes() + bytes, std::memory_order_release); }
 
   // Writes what is used to disk.
   Status Sync() const;
 
   char* at(uint64_t offset) const { return base_ + offset; }
-  uint64_t used_bytes() const { return header()->used_bytes; }  // with the header
+  uint64_t used_bytes() const { return used().load(std::memory_order_acquire); }  // with the header
   // A number of the owner's, 0 in a new file.
   std::atomic_ref<uint64_t> note() const { return std::atomic_ref(header()->note); }
 
@@ -52,6 +52,7 @@ class MappedFile {
 
   MappedFile(UniqueFd fd, char* base, std::string path) : fd_(std::move(fd)), base_(base), path_(std::move(path)) {}
   Header* header() const { return reinterpret_cast<Header*>(base_); }
+  std::atomic_ref<uint64_t> used() const { return std::atomic_ref(header()->used_bytes); }
   Status Grow(uint64_t bytes);
 
   UniqueFd fd_;
