@@ -75,6 +75,7 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
   char* arguments[] = {program, ring, nullptr};
   fuse_args args = FUSE_ARGS_INIT(options_.ring ? 2 : 1, arguments);
   session_ = fuse_session_new(&args, &Operations(), sizeof(fuse_lowlevel_ops), this);
+  fuse_opt_free_args(&args);  // libfuse puts what it did not take into a copy of its own
   if (session_ == nullptr) return FailedPrecondition("libfuse refuses the session");
   const std::string path = fmt::format("/dev/fd/{}", fd.get());
   if (fuse_session_mount(session_, path.c_str()) != 0) return FailedPrecondition("libfuse refuses {}", path);
