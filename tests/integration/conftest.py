@@ -5,6 +5,24 @@ import pytest
 import harness
 
 
+def fail_on_reports():
+    if reports := harness.Process.sanitizer_reports():
+        pytest.fail("\n".join(reports), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_reports():
+    yield
+    fail_on_reports()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_sanitizer_reports_at_the_end():
+    """As the module's plugin stops: this goes after it."""
+    yield
+    fail_on_reports()
+
+
 @pytest.fixture(scope="session")
 def s3():
     directory = harness.new_directory("sluice-s3-")

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -23,7 +24,7 @@ import grpc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD", ROOT / "build" / "dev"))
-SANITIZED = "asan" in BUILD.name  # its allocator takes several times the memory
+SANITIZED = any(name in BUILD.name for name in ["asan", "tsan"])  # several times the memory, and slow
 DEPS = ROOT / "build" / "deps"
 ACCESS_KEY = "AKIDEXAMPLE000000000"
 SECRET_KEY = "a-secret-of-some-length-0123456789"
@@ -85,8 +86,15 @@ def unmount_below(directory):
 class Process:
     """A server that is stopped by its process id."""
 
+    SANITIZER_REPORT = re.compile(r"(WARNING: ThreadSanitizer|ERROR: \w+Sanitizer|\w+Sanitizer: CHECK|: runtime error:).*?(SUMMARY: .*?\n|\Z)", re.DOTALL)
+    unread = []  # what was written to the logs since the last look; a log can be read when its directory has gone
+
     def __init__(self, arguments, log, **options):
         self.log = pathlib.Path(log)
+        self.log.touch()
+        written = open(log, errors="replace")
+        written.seek(0, os.SEEK_END)
+        Process.unread.append((self, written))
         self.process = subprocess.Popen(arguments, stdout=open(log, "ab"), stderr=subprocess.STDOUT, **options)
 
     def stop(self, how=signal.SIGTERM):
@@ -100,6 +108,19 @@ class Process:
 
     def text(self):
         return self.log.read_text(errors="replace")
+
+    @classmethod
+    def sanitizer_reports(cls):
+        """What sanitizers reported in any server's log since the last call. A server that ends by it is started again
+        by whoever supervises it, and readers see a delay: so nobody else would notice."""
+        reports = []
+        for entry in list(cls.unread):
+            ended = entry[0].process.poll() is not None  # before the log is read
+            reports += [match[0] for match in cls.SANITIZER_REPORT.finditer(entry[1].read())]
+            if ended:
+                entry[1].close()
+                cls.unread.remove(entry)
+        return reports
 
 
 class S3Server(Process):
@@ -320,8 +341,12 @@ pools:
 
     def sluice(self, *arguments, check=True, pool="default", **options):
         """The command line; its completed process."""
-        return subprocess.run([BUILD / "bin" / "sluice", "--socket", str(self.state / "pools" / pool / "admin.sock"), *map(str, arguments)],
-                              check=check, capture_output=True, text=True, timeout=300, **options)
+        done = subprocess.run([BUILD / "bin" / "sluice", "--socket", str(self.state / "pools" / pool / "admin.sock"), *map(str, arguments)],
+                              capture_output=True, text=True, timeout=300, **options)
+        assert not Process.SANITIZER_REPORT.search(done.stderr), done.stderr
+        if check:
+            done.check_returncode()
+        return done
 
     def json(self, *arguments):
         return json.loads(self.sluice("--output", "json", *arguments).stdout.splitlines()[-1])
