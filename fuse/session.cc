@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "fuse/operations.h"
@@ -26,6 +28,31 @@ void InstallWakeSignal() {
   action.sa_handler = [](int) {};
   ::sigaction(kWakeSignal, &action, nullptr);  // no SA_RESTART: the read must return
 }
+
+// What a thread takes requests into. The kernel answers a request with EIO that it cannot copy, and a thread that is
+// being killed is given no more pages: so the pages for requests of a read-only volume are there before the first one.
+class ReceiveBuffer {
+ public:
+  ReceiveBuffer() {
+    void* const mapped =
+        ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) return;  // libfuse takes memory of its own
+    buffer.mem = mapped_ = mapped;
+    std::memset(mapped, 0, kTouchedBytes);
+  }
+  ~ReceiveBuffer() { mapped_ != nullptr ? (void)::munmap(mapped_, kBytes) : std::free(buffer.mem); }
+  ReceiveBuffer(const ReceiveBuffer&) = delete;
+  ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
+
+  fuse_buf buffer{};
+
+ private:
+  // The most that libfuse may ask for: fs.fuse.max_pages_limit is below 65,536. Address space only.
+  static constexpr size_t kBytes = 65536 * 4096;
+  // A header and a name; what is larger (many nodes forgotten at once) nobody waits for.
+  static constexpr size_t kTouchedBytes = 8 << 10;
+  void* mapped_ = nullptr;
+};
 
 Histogram& Latency(Registry& registry, const char* operation) {
   return registry.AddHistogram("sluice_fuse_request_seconds", "Time to answer a request of the kernel",
@@ -111,14 +138,13 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
 
 void Session::Serve(size_t thread) {
   io::BeginThread(fmt::format("fuse-{}", thread).c_str(), io::Turns::kShort);
-  fuse_buf buffer{};
+  ReceiveBuffer receive;
   while (fuse_session_exited(session_) == 0) {
-    const int length = fuse_session_receive_buf(session_, &buffer);
+    const int length = fuse_session_receive_buf(session_, &receive.buffer);
     if (length == -EINTR || length == -EAGAIN) continue;
     if (length <= 0) break;  // ENODEV: unmounted, or aborted
-    fuse_session_process_buf(session_, &buffer);
+    fuse_session_process_buf(session_, &receive.buffer);
   }
-  std::free(buffer.mem);
   --serving_;
 }
 
