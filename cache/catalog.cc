@@ -160,6 +160,20 @@ std::vector<Node> Catalog::Children(Ino directory, Ino after, size_t count) cons
   return nodes;
 }
 
+std::vector<Ino> Catalog::Subdirectories(Ino directory, Ino after, size_t count) const {
+  const std::shared_lock lock(mutex_);
+  std::vector<Ino> directories;
+  const auto found = children_.find(static_cast<uint32_t>(directory));
+  if (found == children_.end()) return directories;
+  const std::vector<uint32_t>& children = found->second;
+  auto at = std::upper_bound(children.begin(), children.end(), after);
+  const auto end = at + std::min<std::ptrdiff_t>(children.end() - at, kScanMax);
+  for (; at != end && directories.size() < count; ++at) {
+    if (At(*at)->kind == static_cast<uint8_t>(source::Entry::Kind::kDirectory)) directories.push_back(*at);
+  }
+  return directories;
+}
+
 StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t now_ns) {
   const Ino ino = kRootIno + node_count();
   if (ino > kNodesMax) return ResourceExhausted("the volume has had {} entries; more cannot be shown", kNodesMax);

@@ -65,6 +65,9 @@ class Catalog {
   std::optional<Node> Find(Ino directory, std::string_view name) const;
   // Up to `count` live children with numbers greater than `after`.
   std::vector<Node> Children(Ino directory, Ino after, size_t count) const;
+  // Up to `count` live directories among the children with numbers greater than `after`; looks at kScanMax children.
+  static constexpr size_t kScanMax = 2048;
+  std::vector<Ino> Subdirectories(Ino directory, Ino after, size_t count) const;
   uint64_t node_count() const;
   // Of the live files.
   static constexpr uint64_t kSmallFileBytesMax = 1 * kMiB;

@@ -8,6 +8,9 @@ namespace {
 // "For ever", as far as a kernel timeout goes.
 constexpr Duration kAlways = std::chrono::hours(24 * 365);
 
+// Of a directory that a reader may come to. Longer ones are left to be listed when it does.
+constexpr size_t kPagesAheadMax = 8;
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::unique_ptr<source::Source> source,
@@ -16,6 +19,7 @@ StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::un
   std::unique_ptr<Dataset> dataset(
       new Dataset(std::move(options), std::move(source), cache, loop, node_limits, throttled_ns));
   ASSIGN_OR_RETURN(dataset->catalog_, Catalog::Open(dataset->options_.directory, dataset->options_.keep));
+  dataset->list_ahead_.emplace(*dataset->catalog_);
   return dataset;
 }
 
@@ -110,7 +114,35 @@ std::shared_ptr<Dataset::Listing> Dataset::StartListing(Ino directory) {
     io::Spawn(RunListing(directory, started));
     return started;
   }
+  listing->pages_max = SIZE_MAX;
   return listing;
+}
+
+void Dataset::OnReader(Ino directory) {
+  if (valid_for().count() == 0) return;
+  loop_.Post([this, directory] {
+    for (const Ino next : list_ahead_->OnRead(directory)) {
+      if (!StartListingAhead(next, kPagesAheadMax)) return;
+    }
+  });
+}
+
+bool Dataset::StartListingAhead(Ino directory, size_t pages_max) {
+  if (listings_ahead_ >= ListAhead::kMax || gate_.closed()) return false;
+  // What is valid for no time would be listed again when somebody comes.
+  const bool in_vain = valid_for().count() == 0 || IsListed(directory);
+  if (!in_vain && !listings_.contains(directory)) io::Spawn(RunListingAhead(directory, pages_max));
+  return true;
+}
+
+// What goes wrong here goes wrong again when somebody comes to the directory.
+io::Task<void> Dataset::RunListingAhead(Ino directory, size_t pages_max) {
+  const io::Gate::Holder holder = gate_.Enter();
+  ++listings_ahead_;
+  const std::shared_ptr<Listing> listing = StartListing(directory);
+  listing->pages_max = pages_max;
+  while (!listing->finished) co_await listing->progressed.Wait();
+  --listings_ahead_;
 }
 
 io::Task<void> Dataset::RunListing(Ino directory, std::shared_ptr<Listing> listing) {
@@ -126,7 +158,9 @@ io::Task<Status> Dataset::ListPages(Ino directory, std::shared_ptr<Listing> list
   const std::string path = catalog_->Path(directory);
   std::string continuation;
   uint64_t hidden = 0;
+  size_t pages = 0;
   do {
+    if (pages++ == listing->pages_max) co_return Cancelled("nobody came for the listing of {}", path);
     if (gate_.closed()) co_return Cancelled("the volume is going");
     CO_ASSIGN_OR_RETURN(source::Page page, co_await source_->List(path, continuation));
     for (const source::Entry& entry : page.entries)

@@ -7,10 +7,10 @@
 // An inode number stands for one version of one object (cache/catalog.h), so a file that is open keeps its version: a
 // read that needs the source after the object was replaced fails with ABORTED (ESTALE), and never mixes two versions.
 //
-// Threads:     Try…, Get, ObjectOf, Closed from any thread; the rest on the loop.
+// Threads:     Try…, Get, ObjectOf, Closed, OnReader from any thread; the rest on the loop.
 // Suspends:    Lookup, List, Read, ReadLink, Refresh.
 // Owns:        its source and catalog, and a reference to each object that is open.
-// Limits:      at most one listing per directory at a time; throttles as set.
+// Limits:      at most one listing per directory at a time, ListAhead::kMax that nobody waits for; throttles as set.
 // Errors:      the source's; a listing that breaks off leaves what was listed before.
 #pragma once
 
@@ -21,6 +21,7 @@
 
 #include "cache/cache.h"
 #include "cache/catalog.h"
+#include "cache/list_ahead.h"
 #include "cache/read_limits.h"
 #include "source/source.h"
 
@@ -73,6 +74,12 @@ class Dataset {
   // Lists to the end, and returns when that is fresh.
   io::Task<Status> ListAll(Ino directory);
 
+  // A reader begins to read `directory`: lists in the background what it will read next, if it is on a walk.
+  void OnReader(Ino directory);
+  // Lists `directory` in the background, unless that is known or under way. Ends after `pages_max` pages if nobody has
+  // come for it by then. False: ListAhead::kMax listings like that are under way.
+  bool StartListingAhead(Ino directory, size_t pages_max);
+
   io::Task<StatusOr<std::string>> ReadLink(Ino ino);
 
   // The object of a file that is open, or read without having been opened. Kept until Closed; of those that nobody
@@ -107,6 +114,7 @@ class Dataset {
     io::Event progressed;
     Status status;
     bool finished = false;
+    size_t pages_max = SIZE_MAX;  // fewer while nobody waits for it
   };
   Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
           ReadLimits& node_limits, Counter* throttled_ns);
@@ -115,6 +123,7 @@ class Dataset {
   bool IsFresh(int64_t at_ns) const;
   bool IsListed(Ino directory) const { return IsFresh(catalog_->listed_ns(directory)); }
   std::shared_ptr<Listing> StartListing(Ino directory);
+  io::Task<void> RunListingAhead(Ino directory, size_t pages_max);
   io::Task<void> RunListing(Ino directory, std::shared_ptr<Listing> listing);
   io::Task<Status> ListPages(Ino directory, std::shared_ptr<Listing> listing);
   void ForgetUnopened();
@@ -129,6 +138,8 @@ class Dataset {
   io::Gate gate_;
 
   absl::flat_hash_map<Ino, std::shared_ptr<Listing>> listings_;  // loop
+  std::optional<ListAhead> list_ahead_;                          // loop
+  size_t listings_ahead_ = 0;                                    // loop
 
   std::mutex objects_mutex_;
   // GUARDED_BY objects_mutex_

@@ -55,18 +55,10 @@ Walker::Walker(cache::Dataset& dataset, const Patterns& patterns) : dataset_(dat
 
 void Walker::ListAhead() {
   for (const cache::Node& node : ahead_) {
-    if (*listing_ >= kListAheadMax) return;
-    if (node.entry.kind != source::Entry::Kind::kDirectory || dataset_.catalog().listed_ns(node.ino) != 0) continue;
+    if (node.entry.kind != source::Entry::Kind::kDirectory) continue;
     if (!patterns_.MayMatchBelow(source::JoinPath(stack_.back().path, node.entry.name))) continue;
-    io::Spawn(ListOne(dataset_, node.ino, listing_));
+    if (!dataset_.StartListingAhead(node.ino, SIZE_MAX)) return;
   }
-}
-
-// What goes wrong here goes wrong again when the walk comes to the directory.
-io::Task<void> Walker::ListOne(cache::Dataset& dataset, cache::Ino directory, std::shared_ptr<size_t> running) {
-  ++*running;
-  (void)co_await dataset.ListAll(directory);
-  --*running;
 }
 
 io::Task<StatusOr<std::optional<cache::Node>>> Walker::Next() {

@@ -5,11 +5,10 @@
 //
 // Threads:   on the loop; one Next at a time.
 // Suspends:  Next.
-// Limits:    kListAheadMax directories are listed at a time; memory for the directories on the way down and their
-// siblings, not for the files.
+// Limits:    as cache::Dataset::StartListingAhead; memory for the directories on the way down and their siblings, not
+//            for the files.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,8 +37,6 @@ class Patterns {
 
 class Walker {
  public:
-  static constexpr size_t kListAheadMax = 16;
-
   Walker(cache::Dataset& dataset, const Patterns& patterns);
 
   // The next file; nullopt at the end. An error is a directory that cannot be listed: the walk has ended.
@@ -48,7 +45,6 @@ class Walker {
  private:
   // Lists the directories that come next, so that the walk need not wait for one after the other.
   void ListAhead();
-  static io::Task<void> ListOne(cache::Dataset& dataset, cache::Ino directory, std::shared_ptr<size_t> running);
 
   struct Position {
     cache::Ino directory;
@@ -58,7 +54,6 @@ class Walker {
   cache::Dataset& dataset_;
   const Patterns& patterns_;
   std::vector<Position> stack_;
-  std::shared_ptr<size_t> listing_ = std::make_shared<size_t>(0);
   std::vector<cache::Node> ahead_;  // children read but not looked at yet, last first
 };
 

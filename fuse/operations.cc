@@ -166,9 +166,12 @@ void ReadDirAny(ReadDirRequest r) {
   Session& session = Of(r.request);
   r.size_bytes = std::min(r.size_bytes, Session::kRequestBytesMax);
   if (auto children = session.dataset().TryChildren(r.directory, r.after(), ChildrenWanted(r))) {
-    return ReplyChildren(r, *std::move(children));
+    ReplyChildren(r, *std::move(children));
+  } else {
+    session.loop().Post([r] { io::Spawn(ReadDirLater(r)); });
   }
-  session.loop().Post([r] { io::Spawn(ReadDirLater(r)); });
+  // After the request itself, which somebody waits for.
+  if (r.position == 0) session.dataset().OnReader(r.directory);
 }
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {

@@ -23,6 +23,8 @@ class FakeBucket:
 
         self.keys = dict(keys)
         self.lists = 0
+        self.listing = self.listing_most = 0  # now, and the most at a time
+        self.delay = 0  # of each listing, in seconds
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,6 +62,10 @@ class FakeBucket:
 
             def list(self, query):
                 outer.lists += 1
+                outer.listing += 1
+                outer.listing_most = max(outer.listing_most, outer.listing)
+                time.sleep(outer.delay)
+                outer.listing -= 1
                 prefix, limit = query["prefix"], int(query["max-keys"])
                 after = query.get("continuation-token", "")
                 rows, last = [], ""
@@ -171,6 +177,23 @@ def test_lookup_without_a_listing(plugin, fake):
         open(path / "deep/er/none")
     assert bucket.lists - before <= 5
     plugin.unmount("lookup")
+
+
+def test_a_walk_is_listed_ahead(plugin, fake):
+    """find, ls -R and the like do not wait for one directory after the other; who opens one directory lists only that."""
+    keys = [f"d{i:03}/{j}/f" for i in range(60) for j in range(2)]
+    bucket = fake({key: b"x" for key in keys})
+    path = plugin.mount("walk", {**bucket.parameters, "consistency": "immutable"})
+    assert len(os.listdir(path)) == 60 and os.listdir(path / "d050") == ["0", "1"]
+    before = bucket.lists
+    os.listdir(path / "d040")
+    time.sleep(0.2)
+    assert bucket.lists - before == 1
+    bucket.delay, bucket.listing_most = 0.02, 0
+    found = subprocess.run(["find", ".", "-type", "f"], cwd=path, capture_output=True, text=True, check=True).stdout
+    assert sorted(found.split()) == sorted("./" + key for key in keys)
+    assert 4 <= bucket.listing_most <= 17, "16 ahead, and the one that find waits for"
+    plugin.unmount("walk")
 
 
 def test_strong_sees_changes_at_once(plugin, fake):

@@ -20,6 +20,8 @@ class FakeSource : public source::Source {
   std::map<std::string, std::string> files;
   size_t reads = 0;
   size_t lists = 0;
+  size_t lists_running = 0;
+  size_t lists_running_max = 0;  // the most at a time
   size_t stats = 0;
   uint64_t bytes_read = 0;
   bool hold = false;                 // reads wait until Release
@@ -45,7 +47,9 @@ class FakeSource : public source::Source {
 
   io::Task<StatusOr<source::Page>> List(std::string directory, std::string continuation) override {
     ++lists;
+    lists_running_max = std::max(lists_running_max, ++lists_running);
     co_await loop_.Sleep(std::chrono::microseconds(1));
+    --lists_running;
     if (!list_failures.empty()) {
       const Status failure = list_failures.front();
       list_failures.pop_front();

@@ -143,6 +143,64 @@ TEST_F(DatasetTest, ResumeKeepsNumbersAndListings) {
   EXPECT_EQ(source->lists + source->stats, 0u);
 }
 
+TEST_F(DatasetTest, AWalkIsListedAhead) {
+  Open(Consistency::kImmutable);
+  for (int i = 0; i < 40; ++i) source->files[fmt::format("d{:02}/f", i)] = "x";
+  source->entries_per_page = 100;
+  EXPECT_EQ(Names().size(), 40u);
+  const std::vector<Node> directories = dataset->catalog().Children(kRootIno, 0, 100);
+  dataset->OnReader(kRootIno);
+  for (size_t i = 0; i < 10; ++i) {
+    dataset->OnReader(directories[i].ino);
+    loop.Block(Pause());
+  }
+  // The root; 16 and the two of the first step before them, as the ninth directory onwards shows no more than 16 ahead.
+  EXPECT_EQ(source->lists, 1u + 9 + ListAhead::kMax);
+  EXPECT_LE(source->lists_running_max, ListAhead::kMax);
+  EXPECT_NE(dataset->catalog().listed_ns(directories[25].ino), 0);
+  EXPECT_EQ(dataset->catalog().listed_ns(directories[26].ino), 0) << "no further than the reader has shown to go";
+}
+
+TEST_F(DatasetTest, OnlySoManyListingsAheadAreUnderWay) {
+  Open(Consistency::kImmutable);
+  for (int i = 0; i < 40; ++i) source->files[fmt::format("d{:02}/f", i)] = "x";
+  source->entries_per_page = 100;
+  Names();
+  size_t started = 0;
+  for (const Node& node : dataset->catalog().Children(kRootIno, 0, 100)) {
+    if (dataset->StartListingAhead(node.ino, 1)) ++started;
+  }
+  EXPECT_EQ(started, ListAhead::kMax);
+  loop.Block(Pause());
+  EXPECT_EQ(source->lists_running_max, ListAhead::kMax);
+}
+
+TEST_F(DatasetTest, AListingAheadThatNobodyComesForIsCutShort) {
+  Open(Consistency::kImmutable);
+  for (int i = 0; i < 30; ++i) source->files[fmt::format("d/f{:02}", i)] = "x";
+  Names();
+  const Ino ino = Lookup("d")->ino;
+  source->lists = 0;
+  EXPECT_TRUE(dataset->StartListingAhead(ino, 2));
+  loop.Block(Pause());
+  EXPECT_EQ(source->lists, 2u);
+  EXPECT_EQ(dataset->catalog().listed_ns(ino), 0);
+  // Somebody comes while it is under way: it goes on to its end.
+  EXPECT_TRUE(dataset->StartListingAhead(ino, 2));
+  EXPECT_TRUE(loop.Block(dataset->ListAll(ino)).ok());
+  EXPECT_EQ(source->lists, 2u + 10);
+  EXPECT_EQ(dataset->catalog().Children(ino, 0, 100).size(), 30u);
+}
+
+TEST_F(DatasetTest, NothingIsListedAheadThatWouldBeListedAgain) {
+  Open(Consistency::kStrong);
+  source->files = {{"d/f", "1"}};
+  const Ino ino = Lookup("d")->ino;
+  EXPECT_TRUE(dataset->StartListingAhead(ino, 2));
+  loop.Block(Pause());
+  EXPECT_EQ(source->lists, 0u);
+}
+
 TEST_F(DatasetTest, LimitsKeepReadsOffTheFastPath) {
   Open(Consistency::kImmutable);
   source->files = {{"f", "text"}};
