@@ -1,5 +1,7 @@
 #include "cache/dataset.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace sluice::cache {
@@ -156,19 +158,28 @@ io::Task<void> Dataset::RunListing(Ino directory, std::shared_ptr<Listing> listi
 io::Task<Status> Dataset::ListPages(Ino directory, std::shared_ptr<Listing> listing) {
   const int64_t started_ns = NowNs();
   const std::string path = catalog_->Path(directory);
-  std::string continuation;
+  auto pages = std::make_shared<DirectoryPages>(*source_, path, loop_, gate_, listing_budget_);
   uint64_t hidden = 0;
-  size_t pages = 0;
-  do {
-    if (pages++ == listing->pages_max) co_return Cancelled("nobody came for the listing of {}", path);
+  for (size_t count = 0;; ++count) {
+    if (count == listing->pages_max) co_return Cancelled("nobody came for the listing of {}", path);
     if (gate_.closed()) co_return Cancelled("the volume is going");
-    CO_ASSIGN_OR_RETURN(source::Page page, co_await source_->List(path, continuation));
-    for (const source::Entry& entry : page.entries)
+    // One request at a time will do for a listing that nobody waits for.
+    auto page = co_await pages->Next(may_cut_ && listing->pages_max == SIZE_MAX);
+    if (!page.ok() && may_cut_ && pages->refused()) {
+      spdlog::info("volume {}: {}; long directories are listed by one request after the other", options_.name,
+                   Message(page.status()));
+      may_cut_ = false;
+      pages = std::make_shared<DirectoryPages>(*source_, path, loop_, gate_, listing_budget_);
+      hidden = 0;
+      continue;
+    }
+    if (!page.ok()) co_return page.status();
+    if (!*page) break;
+    for (const source::Entry& entry : (*page)->entries)
       CO_RETURN_IF_ERROR(catalog_->Put(directory, entry, started_ns).status());
-    hidden += page.hidden;
-    continuation = std::move(page.next);
+    hidden += (*page)->hidden;
     listing->progressed.Notify();
-  } while (!continuation.empty());
+  }
   catalog_->RemoveUnconfirmed(directory, started_ns);
   catalog_->SetListed(directory, started_ns, hidden);
   co_return absl::OkStatus();

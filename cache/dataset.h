@@ -21,6 +21,7 @@
 
 #include "cache/cache.h"
 #include "cache/catalog.h"
+#include "cache/directory_pages.h"
 #include "cache/list_ahead.h"
 #include "cache/read_limits.h"
 #include "source/source.h"
@@ -140,6 +141,8 @@ class Dataset {
   absl::flat_hash_map<Ino, std::shared_ptr<Listing>> listings_;  // loop
   std::optional<ListAhead> list_ahead_;                          // loop
   size_t listings_ahead_ = 0;                                    // loop
+  ListingBudget listing_budget_;                                 // loop
+  bool may_cut_ = true;  // loop; listings into ranges, as far as is known of the source
 
   std::mutex objects_mutex_;
   // GUARDED_BY objects_mutex_

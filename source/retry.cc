@@ -89,6 +89,14 @@ io::Task<StatusOr<Page>> RetryingSource::List(std::string directory, std::string
   }
 }
 
+io::Task<StatusOr<Page>> RetryingSource::ListAfter(std::string directory, std::string key) {
+  Attempts attempts(*this);
+  for (;;) {
+    StatusOr<Page> page = co_await source_->ListAfter(directory, key);
+    if (!co_await attempts.Again(page.status())) co_return page;
+  }
+}
+
 io::Task<StatusOr<std::string>> RetryingSource::ReadLink(std::string path) {
   Attempts attempts(*this);
   for (;;) {

@@ -42,6 +42,8 @@ class RetryingSource : public Source {
 
   io::Task<StatusOr<Entry>> Stat(std::string path) override;
   io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
+  bool CanListAfter() const override { return source_->CanListAfter(); }
+  io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) override;
   io::Task<Status> Read(ReadRequest request) override;
   io::Task<StatusOr<std::string>> ReadLink(std::string path) override;
 

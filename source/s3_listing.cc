@@ -51,7 +51,7 @@ StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix) {
     Entry entry;
     entry.name = NameBelow(key, prefix);
     if (!IsShowable(entry.name)) {
-      ++page.hidden;
+      page.hidden_keys.push_back(std::move(entry.name));
       continue;
     }
     entry.size_bytes = node.child("Size").text().as_ullong();
@@ -59,16 +59,22 @@ StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix) {
     entry.version = VersionOf(node.child_value("ETag"), HttpDate(entry.mtime_ns / 1'000'000'000));
     page.entries.push_back(std::move(entry));
   }
+  const size_t files = page.entries.size();
   for (const pugi::xml_node node : root.children("CommonPrefixes")) {
     Entry entry;
     entry.kind = Entry::Kind::kDirectory;
     entry.name = NameBelow(decode(node.child_value("Prefix")), prefix);
     if (entry.name.ends_with('/')) entry.name.pop_back();
     if (!IsShowable(entry.name)) {
-      ++page.hidden;
+      page.hidden_keys.push_back(KeyOf(entry));
       continue;
     }
     page.entries.push_back(std::move(entry));
+  }
+  page.hidden = page.hidden_keys.size();
+  if (files > 0 && files < page.entries.size()) {
+    std::sort(page.entries.begin(), page.entries.end(),
+              [](const Entry& a, const Entry& b) { return KeyOf(a) < KeyOf(b); });
   }
   if (root.child("IsTruncated").text().as_bool()) {
     page.next = root.child_value("NextContinuationToken");

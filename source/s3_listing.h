@@ -14,8 +14,9 @@
 namespace sluice::source {
 
 // A ListObjectsV2 reply (with encoding-type=url) to a request with prefix `prefix` and delimiter "/".
-// Keys that cannot be shown as one component below `prefix` are counted in Page::hidden; the key that equals the
-// prefix marks the directory itself and is not shown. docs/semantics.md has the rules.
+// Files and directories come in one order, that of their keys, if each are in order. Keys that cannot be shown as one
+// component below `prefix` are Page::hidden; the key that equals the prefix marks the directory itself and is not
+// shown. docs/semantics.md has the rules.
 StatusOr<Page> ParseListing(std::string_view xml, std::string_view prefix);
 
 struct S3Error {

@@ -4,6 +4,11 @@
 #include "source/s3_listing.h"
 
 namespace sluice::source {
+namespace {
+
+constexpr const char* kContinuation = "continuation-token";
+
+}  // namespace
 
 StatusOr<std::unique_ptr<S3Source>> S3Source::Create(S3Options options, std::shared_ptr<HttpClient> http,
                                                      const Clock& clock) {
@@ -88,6 +93,8 @@ Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
     case 307:
     case 400:
       return FailedPrecondition("{}: {}; check region '{}', endpoint and pathStyle", where, reason, options_.region);
+    case 501:
+      return FailedPrecondition("{}: {}; the server lacks what was asked for", where, reason);
     case 408:
     case 429:
       return Unavailable("{}: {}", where, reason);
@@ -113,7 +120,7 @@ io::Task<StatusOr<Entry>> S3Source::Head(std::string path) {
 io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
   // A directory exists when a key begins with it, that of its marker "path/" too. It hides a file of the same name.
   const std::string below = KeysBelow(path);
-  const StatusOr<Page> page = co_await ListPrefix(below, "", 1);
+  const StatusOr<Page> page = co_await ListPrefix(below, Begin(), 1);
   if (page.ok() && (below.empty() || !page->entries.empty() || page->hidden > 0 || page->marked)) {
     Entry directory;
     directory.kind = Entry::Kind::kDirectory;
@@ -128,25 +135,33 @@ io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
   co_return co_await Head(std::move(path));
 }
 
-io::Task<StatusOr<Page>> S3Source::ListPrefix(std::string prefix, std::string continuation, int entries_max) {
+io::Task<StatusOr<Page>> S3Source::ListPrefix(std::string prefix, Begin begin, int entries_max) {
   std::map<std::string, std::string> query = {{"list-type", "2"},
                                               {"delimiter", "/"},
                                               {"encoding-type", "url"},
                                               {"prefix", prefix},
                                               {"max-keys", std::to_string(entries_max)}};
-  if (!continuation.empty()) query["continuation-token"] = continuation;
+  if (!begin.second.empty()) query.insert(begin);
   HttpRequest request = Prepare("GET", "", std::move(query));
   CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
   if (reply.status != 200) co_return Explain(reply, prefix);
   auto page = ParseListing(reply.body, prefix);
-  if (page.ok() && page->next == continuation && !continuation.empty()) {
+  if (page.ok() && begin.first == kContinuation && page->next == begin.second) {
     co_return DataLoss("s3://{}/{}: the listing goes in circles", options_.bucket, prefix);
   }
   co_return page;
 }
 
 io::Task<StatusOr<Page>> S3Source::List(std::string directory, std::string continuation) {
-  co_return co_await ListPrefix(KeysBelow(directory), std::move(continuation), kPageEntriesMax);
+  Begin begin;
+  if (!continuation.empty()) begin = {kContinuation, std::move(continuation)};
+  co_return co_await ListPrefix(KeysBelow(directory), std::move(begin), kPageEntriesMax);
+}
+
+io::Task<StatusOr<Page>> S3Source::ListAfter(std::string directory, std::string key) {
+  std::string prefix = KeysBelow(directory);
+  Begin begin{"start-after", prefix + key};
+  co_return co_await ListPrefix(std::move(prefix), std::move(begin), kPageEntriesMax);
 }
 
 io::Task<Status> S3Source::Read(ReadRequest read) {

@@ -43,6 +43,8 @@ class S3Source : public Source {
 
   io::Task<StatusOr<Entry>> Stat(std::string path) override;
   io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
+  bool CanListAfter() const override { return true; }
+  io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) override;
   io::Task<Status> Read(ReadRequest request) override;
 
  private:
@@ -54,7 +56,9 @@ class S3Source : public Source {
   HttpRequest Prepare(std::string_view method, std::string_view key, std::map<std::string, std::string> query) const;
   Status Explain(const HttpReply& reply, std::string_view what) const;
   io::Task<StatusOr<Entry>> Head(std::string path);
-  io::Task<StatusOr<Page>> ListPrefix(std::string prefix, std::string continuation, int entries_max);
+  // Where a listing begins, as a parameter of the request.
+  using Begin = std::pair<std::string, std::string>;
+  io::Task<StatusOr<Page>> ListPrefix(std::string prefix, Begin begin, int entries_max);
 
   const S3Options options_;
   const Uri endpoint_;

@@ -38,8 +38,9 @@ struct Entry {
 // A part of a directory's listing.
 struct Page {
   std::vector<Entry> entries;
-  std::string next;     // continuation for the next page; empty at the end
-  uint64_t hidden = 0;  // names of this page that cannot be shown as a path component
+  std::string next;                      // continuation for the next page; empty at the end
+  uint64_t hidden = 0;                   // names of this page that cannot be shown as a path component
+  std::vector<std::string> hidden_keys;  // those, of a source that CanListAfter
   bool marked = false;  // the directory has an object of its own, so that it exists when nothing lies below it
 };
 
@@ -63,6 +64,13 @@ class Source {
   // A name may come twice, as a file and as a directory: the directory counts.
   virtual io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) = 0;
 
+  // A source may list each directory in the byte order of its entries' keys (KeyOf), and begin anywhere: ListAfter
+  // brings the first page of the keys greater than `key`. Whoever trusts in that order checks it.
+  virtual bool CanListAfter() const { return false; }
+  virtual io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) {
+    co_return FailedPrecondition("'{}' cannot be listed from '{}' on", directory, key);
+  }
+
   virtual io::Task<Status> Read(ReadRequest request) = 0;
 
   virtual io::Task<StatusOr<std::string>> ReadLink(std::string path) {
@@ -74,6 +82,11 @@ class Source {
 inline bool IsShowable(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.size() <= 255 &&
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+// What an object store calls an entry below its directory: the order of names differs, because '/' counts.
+inline std::string KeyOf(const Entry& entry) {
+  return entry.kind == Entry::Kind::kDirectory ? entry.name + "/" : entry.name;
 }
 
 // "a/b" + "c"; no '/' in front when `directory` is the root.

@@ -24,6 +24,7 @@ class FakeBucket:
         self.keys = dict(keys)
         self.lists = 0
         self.listing = self.listing_most = 0  # now, and the most at a time
+        self.start_after = "as asked"  # or "ignored", "refused"
         self.delay = 0  # of each listing, in seconds
         outer = self
 
@@ -67,7 +68,9 @@ class FakeBucket:
                 time.sleep(outer.delay)
                 outer.listing -= 1
                 prefix, limit = query["prefix"], int(query["max-keys"])
-                after = query.get("continuation-token", "")
+                if "start-after" in query and outer.start_after == "refused":
+                    return self.reply(501, b"<Error><Code>NotImplemented</Code><Message>no start-after</Message></Error>")
+                after = query.get("continuation-token", query.get("start-after", "") if outer.start_after == "as asked" else "")
                 rows, last = [], ""
                 for key in sorted(outer.keys):
                     if not key.startswith(prefix) or key <= after or (after.endswith("/") and key.startswith(after)):
@@ -194,6 +197,41 @@ def test_a_walk_is_listed_ahead(plugin, fake):
     assert sorted(found.split()) == sorted("./" + key for key in keys)
     assert 4 <= bucket.listing_most <= 17, "16 ahead, and the one that find waits for"
     plugin.unmount("walk")
+
+
+@pytest.mark.parametrize("start_after", ["as asked", "ignored", "refused"])
+def test_a_long_directory_is_listed_in_ranges(plugin, fake, start_after):
+    """Several requests at a time where the server can begin anywhere; in any case the same names, in the same order."""
+    keys = {f"d/img_{i:06}.jpg" for i in range(6000)} | {f"d/img_{i:06}/x" for i in range(0, 6000, 97)}
+    keys |= {f"d/{name}" for name in ["ünï", "日本", "sp ace+%41", "x//hidden", "img_003000.jpg/below", "img_0-", "img_0.", "z" * 256, "z" * 300]}
+    bucket = fake(dict.fromkeys(keys, b"x"))
+    bucket.start_after, bucket.delay = start_after, 0.02
+    volume = f"ranges-{start_after.split()[0]}"
+    path = plugin.mount(volume, {**bucket.parameters, "consistency": "immutable"})
+    # In the order of keys, where a directory's ends in '/'; what is hidden left out.
+    rows = sorted({key.split("/")[1] + ("/" if key.count("/") > 1 else "") for key in keys}, key=os.fsencode)
+    names = [row.rstrip("/") for row in rows if len(row) < 256 and row.rstrip("/") not in {r.rstrip("/") for r in rows if r.endswith("/") and r != row}]
+    assert [entry.name for entry in os.scandir(path / "d")] == names
+    assert hidden(plugin, volume) == 2
+    if start_after == "as asked":
+        assert bucket.listing_most > 3
+    plugin.unmount(volume)
+
+
+def test_ranges_of_a_real_server(plugin, s3, s3_volume):
+    bucket = s3.bucket("ranges")
+    names = {f"{i * 7919 % 100003:x}{'.-_~'[i % 4]}{i % 13}" for i in range(7000)} | {"ünï", "日本", "a+b %41"}
+    for name in names:
+        (bucket / name).touch()
+    for i in range(0, 7000, 50):
+        (bucket / f"{i * 7919 % 100003:x}").mkdir(exist_ok=True)
+        (bucket / f"{i * 7919 % 100003:x}" / "x").touch()
+        names.add(f"{i * 7919 % 100003:x}")
+    context, secrets = s3_volume("ranges", consistency="immutable")
+    path = plugin.mount("real", context, secrets)
+    listed = os.listdir(path)
+    assert sorted(listed) == sorted(names)
+    plugin.unmount("real")
 
 
 def test_strong_sees_changes_at_once(plugin, fake):

@@ -25,10 +25,11 @@ TEST(S3Listing, ReadsEntriesAndCountsWhatCannotBeShown) {
   EXPECT_EQ(page.entries[0].size_bytes, 42u);
   EXPECT_EQ(page.entries[0].version, "e1");
   EXPECT_EQ(page.entries[0].mtime_ns, 1767323045LL * 1'000'000'000);
-  EXPECT_EQ(page.entries[1].version, "~Fri, 02 Jan 2026 03:04:05 GMT") << "as a Last-Modified header says it";
-  EXPECT_EQ(page.entries[2].kind, Entry::Kind::kDirectory);
-  EXPECT_EQ(page.entries[2].name, "dir");
+  EXPECT_EQ(page.entries[2].version, "~Fri, 02 Jan 2026 03:04:05 GMT") << "as a Last-Modified header says it";
+  EXPECT_EQ(page.entries[1].kind, Entry::Kind::kDirectory);
+  EXPECT_EQ(page.entries[1].name, "dir") << "in the order of keys";
   EXPECT_EQ(page.hidden, 2u);
+  EXPECT_EQ(page.hidden_keys, (std::vector<std::string>{"..", "/"}));
   EXPECT_EQ(page.next, "to/ken==");
   EXPECT_TRUE(page.marked) << "by the key 'p/'";
 }
