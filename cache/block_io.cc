@@ -76,20 +76,20 @@ io::Task<void> BlockStore::CloseFile(std::shared_ptr<Object> object, uint8_t tie
   co_await io_.Close(UniqueFd(fd));
 }
 
+// `fd` is of the tier that had the block in `generation`. That the block is proven says nothing of this file any more
+// when it has moved since: a hole may be where it was.
 io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
-                                        std::span<std::byte> target, int fd) {
+                                        std::span<std::byte> target, int fd, uint32_t generation) {
   const uint64_t file_offset = uint64_t{block} * object->block_size();
   // One reader proves a block, the others that came with it wait: the kernel asks for a block in several pieces.
   while (object->proving.contains(block)) co_await proved_.Wait();
-  if (object->IsVerified(block)) {
-    const uint32_t generation = object->generation;
+  if (generation == object->generation && object->IsVerified(block)) {
     CO_RETURN_IF_ERROR(co_await io_.Read(fd, target, file_offset + offset_bytes));
     // SUSPENDED: evicted meanwhile, and perhaps back again, the bytes may be a hole's zeros.
     if (generation == object->generation) co_return absl::OkStatus();
   }
   const AlignedBuffer buffer(object->BlockLength(block));
   object->proving.insert(block);
-  const uint32_t generation = object->generation;
   const Status read = co_await io_.Read(fd, buffer.span(), file_offset);
   object->proving.erase(block);
   proved_.Notify();
@@ -116,7 +116,7 @@ io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t bl
   Object::FileUse use(*object);
   const auto fd = co_await OpenFile(object, tier.index(), /*create=*/false);
   Status status = fd.status();
-  if (status.ok()) status = co_await ReadProven(object, block, offset_bytes, target, *fd);
+  if (status.ok()) status = co_await ReadProven(object, block, offset_bytes, target, *fd, generation);
   use.End();
   // SUSPENDED: what is in the tier now need not be what was read and proven.
   const bool unchanged = generation == object->generation;

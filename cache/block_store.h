@@ -121,7 +121,7 @@ class BlockStore {
   io::Task<void> FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
   io::Task<void> UnlinkFile(std::shared_ptr<Object> object, Tier& tier);
   io::Task<Status> ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
-                              std::span<std::byte> target, int fd);
+                              std::span<std::byte> target, int fd, uint32_t generation);
   static StatusOr<UniqueFd> OpenPublished(const Tier& tier, const std::string& name);
   io::Task<StatusOr<int>> OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create);
   io::Task<void> CloseIdleFiles();

@@ -41,6 +41,18 @@ class CacheTest : public testing::Test {
     ASSERT_OK(opened.status());
     cache = *std::move(opened);
   }
+  // The cache anew, with a DRAM tier of eight blocks (a directory like the other) above the SSD tier.
+  void OpenTwoTiers() {
+    if (cache != nullptr) CloseCache();
+    std::filesystem::create_directory(directory / "dram");
+    metrics = std::make_unique<Registry>();
+    CacheOptions options;
+    options.store.tiers = {{.medium = Medium::kDram, .path = directory / "dram", .quota_bytes = 8 * kBlock},
+                           {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 64 * kBlock}};
+    options.store.index_directory = directory / "index";
+    options.read_ahead_max_bytes = 0;
+    ASSERT_OK_AND_ASSIGN(cache, Cache::Open(options, loop, *io, *metrics));
+  }
   void SetUp() override { Open(); }
   void TearDown() override {
     if (cache != nullptr) CloseCache();

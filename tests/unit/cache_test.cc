@@ -264,15 +264,7 @@ TEST_F(CacheTest, ASourceLivesAsLongAsItsFills) {
 }
 
 TEST_F(CacheTest, HotBlocksMoveUpAndColdOnesDown) {
-  CloseCache();
-  std::filesystem::create_directory(directory / "dram");
-  metrics = std::make_unique<Registry>();
-  CacheOptions options;
-  options.store.tiers = {{.medium = Medium::kDram, .path = directory / "dram", .quota_bytes = 8 * kBlock},
-                         {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 64 * kBlock}};
-  options.store.index_directory = directory / "index";
-  options.read_ahead_max_bytes = 0;
-  ASSERT_OK_AND_ASSIGN(cache, Cache::Open(options, loop, *io, *metrics));
+  OpenTwoTiers();
   const auto read_whole = [this](const std::string& path) {
     const auto object = Acquire(path);
     EXPECT_EQ(*Read(object, 0, object->size()), source.files[path]);
@@ -292,6 +284,28 @@ TEST_F(CacheTest, HotBlocksMoveUpAndColdOnesDown) {
 }
 
 using Kind = io::FileRequest::Kind;
+
+// While a reader waits for the file of the tier that has its block, the block moves, and leaves a hole there.
+TEST_F(CacheTest, AReaderIsNotGivenTheHoleThatAMoveLeaves) {
+  OpenTwoTiers();
+  source.files["f"] = RandomText(2 * kBlock, 80);
+  ASSERT_OK(loop.Block(cache->Warm(Acquire("f"), shared_source, 0, 2, /*medium=*/1)).status());
+  OpenTwoTiers();  // no file is open
+  const auto object = Acquire("f");
+  ASSERT_EQ(object->blocks_in(1), 2u);
+  io->hold_next = Kind::kOpen;
+  size_t done = 0;
+  std::string text;
+  io::Spawn(CountedRead(this, ReadTask(object, 0, kBlock), &done, &text));
+  Settle();
+  ASSERT_NE(io->held, nullptr);
+  io::Spawn(cache->store().Gather(object, /*to=*/0, BlockStore::Admission::kAlways));
+  for (int i = 0; i < 100 && object->blocks_in(0) < 2; ++i) Settle();
+  ASSERT_EQ(object->blocks_in(0), 2u);
+  io->LetGo();
+  for (int i = 0; i < 100 && done == 0; ++i) Settle();
+  EXPECT_EQ(text, source.files["f"].substr(0, kBlock));
+}
 
 TEST_F(CacheTest, ATierWhoseDiskFailsIsOutOfServiceAndReadsGoOn) {
   source.files["f"] = RandomText(4 * kBlock, 17);
