@@ -88,6 +88,10 @@ io::Task<Status> PublishedTrees::Build(Dataset& dataset, TreeOptions options) {
     Tree& tree = *found->second;
     const bool current = tree.info.listed_ns == dataset.catalog().listed_ns(kRootIno);
     if (current && (!options.medium || *options.medium == tree.info.medium)) co_return absl::OkStatus();
+    if (tree.info.leased && current) {
+      co_return FailedPrecondition("the volume's tree in the {} tier is mounted; no other can be made before it is not",
+                                   kMediumNames[tree.info.medium]);
+    }
     if (tree.info.leased) co_return FailedPrecondition("an older tree of the volume is still mounted");
     Remove(tree);
   }

@@ -12,6 +12,7 @@ import pytest
 import harness
 
 GIB = 1 << 30
+MODES = {"large-files": "passthrough", "small-files": "no-open", "auto": "native"}  # `access`, and how files are then read
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,38 @@ def test_kernel_tree_and_a_gibibyte(make_plugin, linux, s3_volume):
     subprocess.run([*git, "add", "-A"], check=True, cwd=path / "mm")
     assert subprocess.run([*git, "status", "--porcelain"], check=True, capture_output=True, text=True, cwd=path / "mm").stdout.count("A  ") > 50
     assert subprocess.run([*git, "diff"], check=True, capture_output=True, cwd=path / "mm").stdout == b""
+    plugin.unmount("linux")
+    # The same files by each of the other ways.
+    for access, way in MODES.items():
+        path = plugin.mount("linux", {**context, "access": access}, secrets)
+        if way == "native":
+            plugin.sluice("prewarm", "linux", "--tier", "ssd", "--publish-native", "--wait")
+            path = plugin.publish("linux", {**context, "access": access}, target=plugin.directory / "native")
+        assert plugin.json("mounts")["mounts"][0]["path"] == way
+        assert compare(linux, path) == "", way
+        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="linux", target_path=str(plugin.directory / "native")))
+        plugin.unmount("linux")
+    assert plugin.source_bytes() == 0
+
+
+@pytest.mark.parametrize("tier", ["dram", "ssd"])
+def test_fio_verifies_by_every_way(make_plugin, s3, s3_volume, tier):
+    size = 64 << 20
+    bucket = s3.bucket(f"fio-{tier}")
+    pattern = ["fio", "--name=w", f"--size={size}", "--bs=64k", "--verify=crc32c", "--verify_state_save=0"]
+    subprocess.run([*pattern, f"--filename={bucket}/data", "--rw=write", "--do_verify=0"], check=True, capture_output=True)
+    plugin = make_plugin()
+    context, secrets = s3_volume(f"fio-{tier}", consistency="immutable")
+    for access, way in MODES.items():
+        path = plugin.mount("v", {**context, "access": access}, secrets)
+        plugin.sluice("prewarm", "v", "--tier", tier, "--wait")
+        path = plugin.publish("v", {**context, "access": access}, target=plugin.directory / "second")
+        assert plugin.json("mounts")["mounts"][0]["path"] == way
+        for engine in ("psync", "mmap", "io_uring"):
+            subprocess.run([*pattern, f"--filename={path}/data", "--rw=randread", "--readonly", "--verify_fatal=1", f"--ioengine={engine}",
+                            "--invalidate=1"], check=True, capture_output=True)
+        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(path)))
+        plugin.unmount("v")
 
 
 def test_safetensors_and_parquet(plugin, s3, s3_volume):
