@@ -54,8 +54,12 @@ io::Task<void> BlockStore::CloseIdleFiles() {
     if (idle.size() >= open_files_max_ / 16) break;
     if (object->fills.empty() && object->opens() == 0) idle.push_back(object);
   }
+  // Who asks for room may be using one of them, and those that are in use are not waited for: their users may be
+  // waiting for room, too.
   for (const auto& object : idle) {
-    for (const auto& tier : tiers_) co_await CloseFile(object, tier->index());
+    for (const auto& tier : tiers_) {
+      if (object->file_uses() == 0) co_await CloseFile(object, tier->index());
+    }
   }
 }
 

@@ -50,6 +50,7 @@ class CacheTest : public testing::Test {
     options.store.tiers = {{.medium = Medium::kDram, .path = directory / "dram", .quota_bytes = 8 * kBlock},
                            {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 64 * kBlock}};
     options.store.index_directory = directory / "index";
+    options.store.open_files_max = open_files_max;
     options.read_ahead_max_bytes = 0;
     ASSERT_OK_AND_ASSIGN(cache, Cache::Open(options, loop, *io, *metrics));
   }
@@ -101,6 +102,7 @@ class CacheTest : public testing::Test {
 
   uint64_t fill_memory_bytes = CacheOptions().fill_memory_bytes;
   uint64_t read_ahead_max_bytes = 0;
+  uint64_t open_files_max = CacheOptions().store.open_files_max;
   TempDir directory;
   io::Loop loop;
   io::BlockingPool pool{loop, 2};

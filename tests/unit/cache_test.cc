@@ -349,6 +349,22 @@ TEST_F(CacheTest, RunningOutOfDescriptorsIsNoFaultOfTheDisk) {
   EXPECT_GT(cache->store().tier(1)->quota_bytes(), 0u);
 }
 
+TEST_F(CacheTest, AMoveThatNeedsADescriptorDoesNotWaitForItself) {
+  open_files_max = 16;
+  OpenTwoTiers();
+  for (size_t i = 0; i < open_files_max; ++i) {
+    source.files[std::to_string(i)] = RandomText(kBlock, 90 + static_cast<uint32_t>(i));
+    const auto object = Acquire(std::to_string(i));
+    ASSERT_OK(loop.Block(cache->Warm(object, shared_source, 0, 1, /*medium=*/1)).status());
+    cache->store().Release(object);  // its file is open, and nobody uses it
+  }
+  const auto object = Acquire("0");
+  cache->store().Release(object);
+  io::Spawn(cache->store().Gather(object, /*to=*/0, BlockStore::Admission::kAlways));
+  for (int i = 0; i < 20 && object->blocks_in(0) == 0; ++i) Settle();
+  EXPECT_EQ(object->blocks_in(0), 1u);
+}
+
 TEST_F(CacheTest, NobodyWaitsForTheFrontOfABlock) {
   source.files["f"] = RandomText(2 * kBlock, 1);
   const auto object = Acquire("f");
