@@ -6,6 +6,7 @@ was started; whatever a test mounts below its directory is unmounted at the end.
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -39,20 +40,20 @@ if not all(path.stat().st_mode & 1 for path in [BUILD, *BUILD.resolve().parents]
     BUILD = copy
 
 
+@functools.cache
 def load_csi():
-    """The CSI messages and stubs, made from csi.proto once per run. Returns (messages, stubs)."""
-    out = pathlib.Path(tempfile.gettempdir()) / f"sluice-csi-stubs-{os.getpid()}"
-    if not out.exists():
-        out.mkdir()
-        from grpc_tools import protoc
+    """The CSI messages and stubs, made from csi.proto once per process. Returns (messages, stubs)."""
+    from grpc_tools import protoc
 
+    with tempfile.TemporaryDirectory(prefix="sluice-csi-stubs-") as out:
         code = protoc.main(["protoc", f"-I{DEPS / 'proto' / 'csi'}", f"-I{pathlib.Path(grpc.__file__).parents[1] / 'grpc_tools' / '_proto'}",
                             f"--python_out={out}", f"--grpc_python_out={out}", "csi.proto"])
         assert code == 0
-        sys.path.insert(0, str(out))
-    import csi_pb2
-    import csi_pb2_grpc
+        sys.path.insert(0, out)
+        import csi_pb2
+        import csi_pb2_grpc
 
+        sys.path.remove(out)
     return csi_pb2, csi_pb2_grpc
 
 
