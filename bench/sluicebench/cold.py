@@ -7,7 +7,7 @@ import threading
 import time
 
 from . import dataset, systems
-from .common import MIB, drop_caches, median, quantile, readbench, remember, run
+from .common import MIB, busy_seconds, drop_caches, median, quantile, readbench, remember, run
 
 PARALLEL = 64  # connections of a raw client beside a prewarm of one object: `limits.fetches`, the most that the daemon may have
 PREWARM_FILES = 8  # files at a time: `sluice prewarm --concurrency`'s default
@@ -43,18 +43,23 @@ def make_cold(volume, server, bucket, below):
 def sequential(volume, server, bucket, size):
     """One reader of one large object; the raw client sends as many requests, as many at a time, as the daemon did."""
     addresses = server.addresses(bucket, "large")
-    pairs, requests, at_a_time = [], 0, 0
+    gib = addresses[0][1] / (1 << 30)
+    pairs, work, requests, at_a_time = [], [], 0, 0
     for _ in range(size.passes):
         make_cold(volume, server, bucket, "large")
-        before = volume.requests(), volume.metric("sluice_source_request_seconds_sum")
+        before = volume.requests(), volume.metric("sluice_source_request_seconds_sum"), busy_seconds()
         mine = readbench({"volume": volume.directory}, "--once", "--rounds", 1, "--shapes", "seq1m")[0]["operations_per_second"]
+        mine_work = (busy_seconds() - before[2]) / gib
         seconds = addresses[0][1] / MIB / mine
         requests = max(1, volume.requests() - before[0])
         at_a_time = max(1, round((volume.metric("sluice_source_request_seconds_sum") - before[1]) / seconds))
+        before = busy_seconds()
         raw = server.raw(addresses, "--parallel", at_a_time, "--part", min(1 << 30, -(-addresses[0][1] // requests)))
         pairs.append((mine, raw["bytes"] / raw["seconds"] / MIB))
+        work.append((mine_work, (busy_seconds() - before) / gib))
     row = ratio_row("cold sequential read of one object", volume, pairs, "MiB/s")
-    return {**row, "requests": requests, "requests_at_a_time": at_a_time}
+    return {**row, "requests": requests, "requests_at_a_time": at_a_time, "processor_seconds_per_gib": median([a for a, _ in work]),
+            "of_the_raw_client_with_its_server": median([b for _, b in work])}
 
 
 def first_read(volume, server, bucket, size):
@@ -105,7 +110,7 @@ def prewarm(volume, server, bucket, size, scratch):
             begin = time.perf_counter()
             volume.fill(below)
             mine = total / (time.perf_counter() - begin)
-            memory = max(memory, resident_mib(volume.pids()[0]))
+            memory = max(memory, systems.resident_mib(volume.pids()[0]))
             raw = server.raw(addresses, "--parallel", PARALLEL if below == "large" else PREWARM_FILES)
             raw_rate = raw["bytes"] / raw["seconds"] / MIB
             pairs.append((mine, min(raw_rate, write_rate(scratch, int(min(total, 1024))))))
@@ -121,13 +126,6 @@ def prewarm(volume, server, bucket, size, scratch):
         first.append((mine, warm))
     rows.append(ratio_row("small files, first pass after prewarm and mount, to native warm", volume, first, "files/s"))
     return rows
-
-
-def resident_mib(pid):
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def foreground(volume, size):

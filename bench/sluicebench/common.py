@@ -33,13 +33,14 @@ class Size:
     parquet_rows: int = 4_000_000
     known_objects: int = 1_000_000
     listed_files: tuple = (10_000, 100_000)
+    volumes: int = 500
     passes: int = 5  # of what takes seconds: cold reads, prewarms, programs
     threads: str = "1,4"
 
     @classmethod
     def quick(cls):
         return cls(rounds=7, large_mib=256, small_files=1000, tree_files=800, tensors_mib=128, parquet_rows=500_000,
-                   known_objects=50_000, listed_files=(10_000,), passes=3)
+                   known_objects=50_000, listed_files=(10_000,), volumes=100, passes=3)
 
 
 COMMANDS = []  # every measuring command of this run, for the report
@@ -73,6 +74,12 @@ def remember(words):
 def drop_caches():
     os.sync()
     pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
+
+
+def busy_seconds():
+    """What all processors have worked so far, in seconds of one."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, open("/proc/stat").readline().split()[1:])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def median(values):

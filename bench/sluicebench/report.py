@@ -59,11 +59,14 @@ def programs(rows, names):
 def figures(rows):
     out = []
     for row in rows:
-        notes = [f"{key.replace('_', ' ')} {row[key]:,.4g}" for key in ("requests", "requests_at_a_time", "p99", "daemon_resident_mib") if key in row]
+        notes = [f"{key.replace('_', ' ')} {row[key]:,.4g}" for key in NOTES if key in row]
         reference = f"{row['reference']:,.2f}" if "reference" in row else ""
         ratio = f"{row['ratio']:.2f}" if "ratio" in row else ""
         out.append([row["what"], row["system"], f"{row['value']:,.2f} {row['unit']}", reference, ratio, ", ".join(notes)])
     return table(["", "volume", "measured", "reference", "ratio", "also"], out)
+
+
+NOTES = ("requests", "requests_at_a_time", "processor_seconds_per_gib", "of_the_raw_client_with_its_server", "p99", "daemon_resident_mib", "threads")
 
 
 def markdown(result):

@@ -87,6 +87,13 @@ class Node:
         return ticks / 100
 
 
+def resident_mib(pid):
+    for line in open(f"/proc/{pid}/status"):
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 class Volume:
     """A bucket published through Sluice in one mode."""
 
