@@ -336,8 +336,11 @@ pools:
         self.stage(volume, context, secrets)
         return self.publish(volume, context)
 
+    def unpublish(self, volume, target):
+        self.node("NodeUnpublishVolume", self.messages.NodeUnpublishVolumeRequest(volume_id=volume, target_path=str(target)))
+
     def unmount(self, volume):
-        self.node("NodeUnpublishVolume", self.messages.NodeUnpublishVolumeRequest(volume_id=volume, target_path=str(self.directory / f"target-{volume}")))
+        self.unpublish(volume, self.directory / f"target-{volume}")
         self.node("NodeUnstageVolume", self.messages.NodeUnstageVolumeRequest(volume_id=volume, staging_target_path=str(self.staging(volume))))
 
     def sluice(self, *arguments, check=True, pool="default", **options):

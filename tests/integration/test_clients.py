@@ -80,7 +80,7 @@ def test_kernel_tree_and_a_gibibyte(make_plugin, linux, s3_volume):
             path = plugin.publish("linux", {**context, "access": access}, target=plugin.directory / "native")
         assert plugin.json("mounts")["mounts"][0]["path"] == way
         assert compare(linux, path) == "", way
-        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="linux", target_path=str(plugin.directory / "native")))
+        plugin.unpublish("linux", plugin.directory / "native")
         plugin.unmount("linux")
     assert plugin.source_bytes() == 0
 
@@ -101,7 +101,7 @@ def test_fio_verifies_by_every_way(make_plugin, s3, s3_volume, tier):
         for engine in ("psync", "mmap", "io_uring"):
             subprocess.run([*pattern, f"--filename={path}/data", "--rw=randread", "--readonly", "--verify_fatal=1", f"--ioengine={engine}",
                             "--invalidate=1"], check=True, capture_output=True)
-        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(path)))
+        plugin.unpublish("v", path)
         plugin.unmount("v")
 
 

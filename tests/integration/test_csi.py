@@ -93,7 +93,7 @@ def test_concurrent_calls_for_one_volume(plugin, data):
         list(pool.map(lambda i: plugin.publish("many", context, plugin.directory / f"target-many-{i % 4}"), range(16)))
     for i in range(4):
         assert (plugin.directory / f"target-many-{i}/dir/below/file").read_text() == "text"
-        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="many", target_path=str(plugin.directory / f"target-many-{i}")))
+        plugin.unpublish("many", plugin.directory / f"target-many-{i}")
     plugin.unmount("many")
 
 
@@ -268,7 +268,7 @@ def test_a_kubelet_directory_that_is_a_link(make_plugin, data):
         assert (target / "dir/below/file").read_text() == "text"
         below = [line for line in open("/proc/self/mountinfo") if str(real) in line]
         assert len(below) == 2, below
-        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(target)))
+        plugin.unpublish("v", target)
         plugin.node("NodeUnstageVolume", plugin.messages.NodeUnstageVolumeRequest(volume_id="v", staging_target_path=str(link / "staging")))
         assert not [line for line in open("/proc/self/mountinfo") if str(real) in line]
     finally:

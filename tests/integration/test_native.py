@@ -66,7 +66,7 @@ def test_published_natively(make_plugin, s3, s3_volume, tier):
     evicted = plugin.json("evict", "v")
     assert int(evicted["files_in_use"]) > 0 and read_all(native) == want
     for target in [native, other]:
-        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(target)))
+        plugin.unpublish("v", target)
         assert not target.exists()
     assert "ready" in plugin.json("mounts")["mounts"][0]["native"]
     plugin.sluice("evict", "v")
@@ -111,7 +111,7 @@ def test_it_needs_no_process_and_survives_all(make_plugin, s3, s3_volume):
     plugin.start()
     plugin.stage("other", *s3_volume("other"))
     crowd()
-    plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(native)))
+    plugin.unpublish("v", native)
     assert not native.exists()
 
 
@@ -140,7 +140,7 @@ def test_what_stands_in_the_way(make_plugin, s3, s3_volume):
         plugin.sluice("prewarm", access, "--publish-native", "--wait")
         assert mount_of(plugin.publish(access, context, target=plugin.directory / "again"))[0] == "fuse.sluice"
         assert mount_of(path)[0] == "fuse.sluice"
-        plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id=access, target_path=str(plugin.directory / "again")))
+        plugin.unpublish(access, plugin.directory / "again")
 
 
 def test_symbolic_links_stay_with_fuse(make_plugin):
@@ -218,5 +218,5 @@ def test_a_foreign_directory_in_place_of_the_tree(make_plugin, s3, s3_volume):
     assert mount_of(plugin.publish("v", context))[0] == "fuse.sluice"
     tree.unlink()
     tree.mkdir()  # root's own
-    plugin.node("NodeUnpublishVolume", plugin.messages.NodeUnpublishVolumeRequest(volume_id="v", target_path=str(plugin.directory / "target-v")))
+    plugin.unpublish("v", plugin.directory / "target-v")
     assert mount_of(plugin.publish("v", context))[0] == "fuse.sluice"

@@ -30,28 +30,23 @@ class CacheTest : public testing::Test {
 
   void Open(uint64_t quota_bytes = 64 * kMiB, const std::string& policy = "s3-fifo") {
     cache.reset();
-    metrics = std::make_unique<Registry>();
-    CacheOptions options;
-    options.store.tiers = {
-        {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}};
-    options.store.index_directory = directory / "index";
-    options.read_ahead_max_bytes = read_ahead_max_bytes;
-    options.fill_memory_bytes = fill_memory_bytes;
-    auto opened = Cache::Open(options, loop, *io, *metrics);
-    ASSERT_OK(opened.status());
-    cache = *std::move(opened);
+    OpenTiers({{.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = quota_bytes, .policy = policy}});
   }
   // The cache anew, with a DRAM tier of eight blocks (a directory like the other) above the SSD tier.
   void OpenTwoTiers() {
     if (cache != nullptr) CloseCache();
     std::filesystem::create_directory(directory / "dram");
+    OpenTiers({{.medium = Medium::kDram, .path = directory / "dram", .quota_bytes = 8 * kBlock},
+               {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 64 * kBlock}});
+  }
+  void OpenTiers(std::vector<TierOptions> tiers) {
     metrics = std::make_unique<Registry>();
     CacheOptions options;
-    options.store.tiers = {{.medium = Medium::kDram, .path = directory / "dram", .quota_bytes = 8 * kBlock},
-                           {.medium = Medium::kSsd, .path = directory / "ssd", .quota_bytes = 64 * kBlock}};
+    options.store.tiers = std::move(tiers);
     options.store.index_directory = directory / "index";
     options.store.open_files_max = open_files_max;
-    options.read_ahead_max_bytes = 0;
+    options.read_ahead_max_bytes = read_ahead_max_bytes;
+    options.fill_memory_bytes = fill_memory_bytes;
     ASSERT_OK_AND_ASSIGN(cache, Cache::Open(options, loop, *io, *metrics));
   }
   void SetUp() override { Open(); }
