@@ -45,6 +45,12 @@ StatusOr<UniqueFd> OpenAt(int directory, const std::string& path, uint64_t resol
   return UniqueFd(static_cast<int>(fd));
 }
 
+// What is at `path`, without asking the file system that is mounted there, whose daemon may be dead. The errno.
+int About(const std::string& path, struct statx* about) {
+  constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+  return ::statx(AT_FDCWD, path.c_str(), kFlags, STATX_MNT_ID, about) == 0 ? 0 : errno;
+}
+
 std::string Normal(const std::string& path) {
   std::string normal = std::filesystem::path(path).lexically_normal().string();
   if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
@@ -79,11 +85,9 @@ StatusOr<std::vector<MountInfo>> Mounter::List() {
 StatusOr<std::optional<MountInfo>> Mounter::Find(const std::string& path) const {
   // The table has a line for each mount of the node, so it is read only when there is something to find.
   struct statx about{};
-  if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, STATX_MNT_ID,
-              &about) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    return ErrnoStatus(errno, path);
-  }
+  const int error = About(path, &about);
+  if (error == ENOENT || error == ENOTDIR) return std::nullopt;
+  if (error != 0) return ErrnoStatus(error, path);
   if ((about.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return std::nullopt;
   ASSIGN_OR_RETURN(std::vector<MountInfo> mounts, List());
   for (MountInfo& mount : mounts) {
@@ -146,9 +150,7 @@ StatusOr<FuseMount> Mounter::MountFuse(const std::string& path, const std::strin
 
 Status Mounter::SetReadAhead(const std::string& path, uint64_t bytes) const {
   struct statx about{};
-  if (::statx(AT_FDCWD, path.c_str(), AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC, 0, &about) != 0) {
-    return ErrnoStatus(errno, path);
-  }
+  if (const int error = About(path, &about); error != 0) return ErrnoStatus(error, path);
   std::ofstream file(fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", about.stx_dev_major, about.stx_dev_minor));
   file << bytes / 1024 << std::flush;
   return file ? absl::OkStatus() : Unavailable("read_ahead_kb of {} cannot be set", path);
