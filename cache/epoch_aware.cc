@@ -29,7 +29,7 @@ class EpochAware : public Policy {
 
   bool Admit(const BlockKey& key, uint64_t bytes, bool has_room) override {
     Observe(key, bytes, /*hit=*/false);
-    if (detector_.keeping() && !has_room && !Renewing() && !AskedAgain(key)) return false;
+    if (detector_.keeping() && !has_room && !renewing_ && !AskedAgain(key)) return false;
     return inner_->Admit(key, bytes, has_room);
   }
 
@@ -67,13 +67,13 @@ class EpochAware : public Policy {
       }
       // Its policy looks at some blocks at a time. When it has gone round and found none, what is left of it is held.
       if (++vain_looks_ > kRoundsMax * (1 + old_->size() / kLookMax)) renewing_ = false;
-      if (Renewing()) return std::nullopt;
+      if (renewing_) return std::nullopt;
     }
     return inner_->Victim(evictable);
   }
 
   size_t size() const override { return inner_->size() + (old_ == nullptr ? 0 : old_->size()); }
-  bool Keeps() const override { return detector_.keeping() && !Renewing(); }
+  bool Keeps() const override { return detector_.keeping() && !renewing_; }
 
  private:
   void Observe(const BlockKey& key, uint64_t bytes, bool hit) {
@@ -107,8 +107,6 @@ class EpochAware : public Policy {
     renewing_ = false;
   }
 
-  bool Renewing() const { return renewing_ && old_ != nullptr; }
-
   // Whether a block was refused not long ago. Two generations of hashes, the older one is forgotten as a whole.
   bool AskedAgain(const BlockKey& key) {
     const uint64_t hash = StableHash(key);
@@ -121,7 +119,7 @@ class EpochAware : public Policy {
   const uint64_t capacity_bytes_;
   std::unique_ptr<Policy> inner_;
   std::unique_ptr<Policy> old_;  // the generation before; null when it is used up
-  bool renewing_ = false;        // the old generation gives way to whatever comes
+  bool renewing_ = false;        // there is an old generation, and it gives way to whatever comes
   bool renewing_for_new_data_ = false;
   size_t old_hits_ahead_ = 0;
   size_t vain_looks_ = 0;  // at the old generation, since it named a victim

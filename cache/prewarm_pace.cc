@@ -17,7 +17,6 @@ PrewarmPace::Question PrewarmPace::OnQuestion(Instant now) {
     limit_ = kLeast;
     answers_ = late_ = 0;
   }
-  asked_before_ = true;
   last_question_ = now;
   return {now, under_way_};
 }

@@ -14,6 +14,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstddef>
+#include <optional>
 
 #include "common/clock.h"
 
@@ -44,10 +45,9 @@ class PrewarmPace {
   size_t Limit(Instant now) const;
 
  private:
-  bool IsAlone(Instant now) const { return !asked_before_ || now - last_question_ > kAlone; }
+  bool IsAlone(Instant now) const { return !last_question_ || now - *last_question_ > kAlone; }
 
-  bool asked_before_ = false;
-  Instant last_question_;
+  std::optional<Instant> last_question_;
   size_t under_way_ = 0;
   size_t limit_ = kLeast;
   size_t answers_ = 0, late_ = 0;  // since the last step
