@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "fuse/attributes.h"
 #include "fuse/session.h"
@@ -104,42 +105,53 @@ struct ReadDirRequest {
   Ino after() const { return position > kAfterDotDot ? static_cast<Ino>(position) - 1 : 0; }
 };
 
-// Adds one entry; false when the buffer is full.
-bool AddEntry(const ReadDirRequest& r, std::string& buffer, const char* name, const Node& node, off_t next) {
-  const SessionOptions& options = Of(r.request).options();
-  const size_t used = buffer.size();
-  const size_t room = r.size_bytes - used;
-  buffer.resize(r.size_bytes);
-  size_t needed;
-  if (r.plus) {
-    fuse_entry_param entry{};
-    FillEntry(node, options, Of(r.request).dataset().valid_for(), &entry);
-    if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) entry.ino = 0;
-    needed = fuse_add_direntry_plus(r.request, buffer.data() + used, room, name, &entry, next);
-  } else {
-    const struct stat st = StatOf(node, options);
-    needed = fuse_add_direntry(r.request, buffer.data() + used, room, name, &st, next);
+// A reply to a ReadDirRequest, entry by entry.
+class EntryList {
+ public:
+  explicit EntryList(const ReadDirRequest& r)
+      : r_(r), buffer_(std::make_unique_for_overwrite<char[]>(r.size_bytes)), options_(Of(r.request).options()) {}
+
+  // False when there is no room for it.
+  bool Add(const char* name, const Node& node, off_t next) {
+    const size_t room = r_.size_bytes - used_;
+    size_t needed;
+    if (r_.plus) {
+      fuse_entry_param entry{};
+      FillEntry(node, options_, Of(r_.request).dataset().valid_for(), &entry);
+      if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'))) entry.ino = 0;
+      needed = fuse_add_direntry_plus(r_.request, buffer_.get() + used_, room, name, &entry, next);
+    } else {
+      const struct stat st = StatOf(node, options_);
+      needed = fuse_add_direntry(r_.request, buffer_.get() + used_, room, name, &st, next);
+    }
+    if (needed > room) return false;
+    used_ += needed;
+    return true;
   }
-  buffer.resize(needed > room ? used : used + needed);
-  return needed <= room;
-}
+  void Reply() { fuse_reply_buf(r_.request, buffer_.get(), used_); }
+
+ private:
+  const ReadDirRequest& r_;
+  const std::unique_ptr<char[]> buffer_;
+  const SessionOptions& options_;
+  size_t used_ = 0;
+};
 
 void ReplyChildren(const ReadDirRequest& r, std::vector<Node> children) {
-  std::string buffer;
-  buffer.reserve(r.size_bytes);
+  EntryList list(r);
   Node self;
   self.ino = r.directory;
   self.entry.kind = Entry::Kind::kDirectory;
   bool room = true;
-  if (r.position < kAfterDot) room = AddEntry(r, buffer, ".", self, kAfterDot);
-  if (r.position < kAfterDotDot && room) room = AddEntry(r, buffer, "..", self, kAfterDotDot);
+  if (r.position < kAfterDot) room = list.Add(".", self, kAfterDot);
+  if (r.position < kAfterDotDot && room) room = list.Add("..", self, kAfterDotDot);
   size_t shown = 0;
   for (; shown < children.size() && room; ++shown) {
     const Node& child = children[shown];
-    room = AddEntry(r, buffer, child.entry.name.c_str(), child, static_cast<off_t>(child.ino) + 1);
+    room = list.Add(child.entry.name.c_str(), child, static_cast<off_t>(child.ino) + 1);
   }
   Session& session = Of(r.request);
-  fuse_reply_buf(r.request, buffer.data(), buffer.size());
+  list.Reply();
   if (!r.plus) return;
   children.resize(room ? shown : shown - 1);
   session.OnListed(children);
