@@ -125,6 +125,7 @@ void Read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, fuse_fi
   thread_local const AlignedBuffer buffer(Session::kRequestBytesMax);
   const size_t size_bytes = std::min(size, Session::kRequestBytesMax);
   const auto offset_bytes = static_cast<uint64_t>(offset);
+  session.OnRead(ino);
   {
     const Instant start = Clock::System().Now();
     const auto length = session.dataset().TryRead(ino, offset_bytes, buffer.span().first(size_bytes));

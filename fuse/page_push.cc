@@ -1,6 +1,7 @@
 #include "fuse/page_push.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "fuse/fuse_api.h"
 #include "io/call.h"
@@ -21,11 +22,12 @@ void PagePush::Add(fuse_session* session, const std::vector<cache::Node>& nodes)
     if (node.entry.kind != source::Entry::Kind::kFile || size_bytes == 0) continue;
     const uint64_t page_bytes = PageBytes(size_bytes);
     if (size_bytes > cache::Catalog::kSmallFileBytesMax || taken_bytes_ + page_bytes > bytes_max_) continue;
-    if (queue_.size() >= kQueuedMax || !seen_.insert(node.ino).second) continue;
+    if (queue_.size() >= kQueuedMax || !files_.try_emplace(node.ino, State::kWaiting).second) continue;
     queue_.push_back({node.ino, size_bytes});
     taken_bytes_ += page_bytes;
   }
   if (queue_.empty()) return;
+  waiting_ = true;
   if (!thread_.joinable()) thread_ = std::thread([this, session] { Run(session); });
   changed_.notify_one();
 }
@@ -39,29 +41,44 @@ void PagePush::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void PagePush::OnRead(cache::Ino ino) {
+  if (!waiting_) return;
+  const std::lock_guard lock(mutex_);
+  const auto file = files_.find(ino);
+  if (file != files_.end()) file->second = State::kDone;
+}
+
 void PagePush::Run(fuse_session* session) {
-  constexpr auto kPause = std::chrono::milliseconds(2);
   io::BeginThread("page-push", io::Turns::kLong);
+  while (const auto file = Next()) Settle(*file, Push(session, *file));
+}
+
+std::optional<PagePush::File> PagePush::Next() {
+  constexpr auto kPause = std::chrono::milliseconds(2);
+  std::unique_lock lock(mutex_);
   for (;;) {
-    File file;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-      if (stop_) return;
-      file = queue_.front();
-      queue_.pop_front();
-      if (file.tries > 0) changed_.wait_for(lock, kPause, [this] { return stop_; });
-    }
-    Settle(file, Push(session, file));
+    waiting_ = !queue_.empty();
+    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    if (stop_) return std::nullopt;
+    const File file = queue_.front();
+    queue_.pop_front();
+    State& state = files_.at(file.ino);
+    if (std::exchange(state, State::kDone) == State::kDone) continue;
+    if (file.tries > 0) changed_.wait_for(lock, kPause, [this] { return stop_; });
+    return file;
   }
 }
 
 void PagePush::Settle(File file, Outcome outcome) {
   if (outcome == Outcome::kDone) return;
   const std::lock_guard lock(mutex_);
-  if (outcome == Outcome::kNotYet && ++file.tries < kTriesMax) return queue_.push_back(file);
+  if (outcome == Outcome::kNotYet && ++file.tries < kTriesMax) {
+    files_.at(file.ino) = State::kWaiting;
+    queue_.push_back(file);
+    return;
+  }
   taken_bytes_ -= PageBytes(file.size_bytes);  // others may have its place
-  seen_.erase(file.ino);
+  files_.erase(file.ino);
 }
 
 PagePush::Outcome PagePush::Push(fuse_session* session, const File& file) {

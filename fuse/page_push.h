@@ -1,20 +1,22 @@
 // Puts the bytes of small files into the kernel's page cache ahead of their first read (FUSE_NOTIFY_STORE): what was
 // just listed is likely to be read, and a read that finds its pages costs no request.
 //
-// Only what is cached in a tier is pushed, whole files, each once. The kernel drops the pages when it wants their
-// memory, and then asks as usual.
+// Only what is cached in a tier is pushed, whole files, each once, and not what was read before its turn came. The
+// kernel drops the pages when it wants their memory, and then asks as usual.
 //
-// Threads:     Add and Stop from any; one thread of its own, begun by the first Add.
+// Threads:     Add, OnRead and Stop from any; one thread of its own, begun by the first Add.
 // Owns:        its queue and its thread. The session and the dataset must outlive it.
 // Limits:      `bytes_max` pushed in its life; kQueuedMax files wait, what comes beyond is left to be read.
 // Errors:      a file that cannot be pushed is left to be read.
 #pragma once
 
-#include <absl/container/flat_hash_set.h>
+#include <absl/container/flat_hash_map.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -37,6 +39,8 @@ class PagePush {
 
   // The kernel knows these inodes now.
   void Add(fuse_session* session, const std::vector<cache::Node>& nodes);
+  // The kernel has asked for the file's bytes itself: it is not pushed any more. Cheap while nothing waits.
+  void OnRead(cache::Ino ino);
   // Returns when nothing is being pushed any more.
   void Stop();
 
@@ -47,8 +51,11 @@ class PagePush {
     int tries = 0;
   };
   enum class Outcome { kDone, kNotYet, kLeft };
+  enum class State { kWaiting, kDone };  // done: pushed, being pushed, or read by its reader
 
   void Run(fuse_session* session);
+  // The next file to push; none: stop.
+  std::optional<File> Next();
   Outcome Push(fuse_session* session, const File& file);
   void Settle(File file, Outcome outcome);
 
@@ -57,12 +64,13 @@ class PagePush {
   const uint64_t bytes_max_;
   Counter& pushed_bytes_;
 
+  std::atomic<bool> waiting_ = false;  // the queue is not empty; for OnRead, before it takes the lock
   std::mutex mutex_;
   std::condition_variable changed_;
   // GUARDED_BY mutex_
   std::deque<File> queue_;
   uint64_t taken_bytes_ = 0;  // of page cache, queued and pushed
-  absl::flat_hash_set<cache::Ino> seen_;
+  absl::flat_hash_map<cache::Ino, State> files_;
   bool stop_ = false;
   std::thread thread_;
 };

@@ -84,6 +84,8 @@ class Session {
   Profile& profile() { return profile_; }
   // The kernel was told of these nodes: their pages may be pushed.
   void OnListed(const std::vector<cache::Node>& nodes);
+  // The kernel asks for bytes of this node: there is no need to push them.
+  void OnRead(cache::Ino ino) { push_.OnRead(ino); }
   SessionMetrics& metrics() { return metrics_; }
 
  private:

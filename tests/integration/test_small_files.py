@@ -100,6 +100,28 @@ def test_pages_are_pushed_ahead(make_plugin, s3, s3_volume):
     assert plugin.metric("sluice_fuse_read_bytes_total") < total / 10  # the kernel may have dropped some
 
 
+def test_what_was_read_is_not_pushed(make_plugin, s3, s3_volume):
+    want = {f"f{i:04}": random.Random(i).randbytes(100 * KIB) for i in range(2000)}
+    for name, content in want.items():
+        (s3.bucket("ahead") / name).write_bytes(content)
+    plugin = make_plugin()
+    path = plugin.mount("v", *s3_volume("ahead", consistency="immutable", access="small-files"))
+    plugin.sluice("prewarm", "v", "--wait")
+    os.listdir(path)
+    for name in reversed(want):  # against the order of the listing, in which pages are pushed
+        assert (path / name).read_bytes() == want[name]
+    total = sum(map(len, want.values()))
+
+    def given():
+        return plugin.metric("sluice_fuse_pushed_bytes_total"), plugin.metric("sluice_fuse_read_bytes_total")
+
+    harness.wait_until(lambda: sum(given()) >= total, what="the pages")
+    time.sleep(0.3)  # for pushes that ought not to come
+    pushed, read = given()
+    assert pushed > 0 and read > 0
+    assert pushed + read - total < min(pushed, read) / 2  # few are on both ways at once
+
+
 def test_the_push_has_a_limit(make_plugin, s3, s3_volume):
     fill(s3.bucket("bounded"), 200, size=100 * KIB)
     plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}], limits: {pushMemory: 1MiB}}}")
