@@ -107,7 +107,8 @@ io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, const std
 
 // The first touch of a block of a file that is read here and there. The second one shows that it is worth keeping.
 bool Cache::WantsPieceOnly(Object& object, uint32_t block, size_t length_bytes) const {
-  if (!object.read_ahead.IsRandom() || length_bytes * 2 > object.block_size()) return false;
+  if (!object.read_ahead.IsRandom() || object.block_count() == 1 || length_bytes * 2 > object.block_size())
+    return false;
   if (object.TierOf(block) || object.fills.contains(block) || object.hits(block) > 0) return false;
   object.hits(block) = 1;  // of a block that is in no tier: it was touched
   return true;

@@ -180,7 +180,7 @@ TEST_F(CacheTest, PinnedObjectsAreNeverVictims) {
 TEST_F(CacheTest, WarmFetchesWhatIsMissingOnly) {
   source.files["f"] = RandomText(8 * kBlock, 13);
   const auto object = Acquire("f");
-  ASSERT_OK(Read(object, 2 * kBlock, 10).status());
+  ASSERT_OK(Read(object, 2 * kBlock, kBlock).status());
   EXPECT_EQ(*loop.Block(WarmTask(*cache, shared_source, object)), 7 * kBlock);
   EXPECT_EQ(object->cached_blocks(), 8u);
   EXPECT_EQ(*loop.Block(WarmTask(*cache, shared_source, object)), 0u);
@@ -385,15 +385,23 @@ TEST_F(CacheTest, ScatteredReadsFetchWhatTheyRead) {
     EXPECT_EQ(*Read(object, at, 4096), source.files["f"].substr(at, 4096));
     return std::exchange(source.bytes_read, 0);
   };
-  // At first every block is fetched; once the reader has shown that it jumps, only what it reads.
-  for (uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(read(i * kFar), kBlock);
-  for (uint64_t i = 4; i <= 10; ++i) EXPECT_EQ(read(i * kFar), 4096u);
-  EXPECT_EQ(object->cached_blocks(), 3u);
+  for (uint64_t i = 1; i <= 10; ++i) EXPECT_EQ(read(i * kFar), 4096u);
+  EXPECT_EQ(object->cached_blocks(), 0u);
   // A block that is touched again is kept.
   EXPECT_EQ(read(5 * kFar + 8192), kBlock);
   EXPECT_EQ(read(5 * kFar), 0u);
   // And a reader that reads on gets blocks again.
   EXPECT_EQ(read(9 * kFar + 4096), kBlock);
+  cache->store().Release(object);
+}
+
+TEST_F(CacheTest, AnObjectOfOneBlockIsFetchedWhole) {
+  source.files["f"] = RandomText(kBlock, 4);
+  const auto object = Acquire("f");
+  object->read_ahead.OnRead({50 * kBlock, 1}, 0);  // it looks random
+  ASSERT_TRUE(object->read_ahead.IsRandom());
+  ASSERT_OK(Read(object, 0, 4096).status());
+  EXPECT_EQ(object->cached_blocks(), 1u);
   cache->store().Release(object);
 }
 

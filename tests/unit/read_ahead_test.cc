@@ -27,6 +27,45 @@ TEST(ReadAhead, RandomReadsGetNone) {
   }
 }
 
+TEST(ReadAhead, OneSmallReadElsewhereIsEnough) {
+  ReadAhead ahead;
+  ahead.OnRead({0, 4096}, kMax);
+  EXPECT_FALSE(ahead.IsRandom());
+  ahead.OnRead({500 * kMiB, 4096}, kMax);  // the footer
+  EXPECT_TRUE(ahead.IsRandom());
+}
+
+TEST(ReadAhead, LargeReadsElsewhereTakeSeveral) {
+  ReadAhead ahead;
+  for (const uint64_t offset : {500 * kMiB, 20 * kMiB, 900 * kMiB}) {
+    ahead.OnRead({offset, kRead}, kMax);
+    EXPECT_FALSE(ahead.IsRandom());
+  }
+  ahead.OnRead({300 * kMiB, kRead}, kMax);
+  EXPECT_TRUE(ahead.IsRandom());
+}
+
+TEST(ReadAhead, NeighboursByChanceAreNoReader) {
+  ReadAhead ahead;
+  for (uint64_t i = 1; i < 20; ++i) ahead.OnRead({i * 30 * kMiB, kRead}, kMax);
+  EXPECT_EQ(ahead.OnRead({19 * 30 * kMiB + kRead, kRead}, kMax).length, 0u);
+  EXPECT_TRUE(ahead.IsRandom());
+  // Nor is a small read within the mebibyte of another.
+  ahead.OnRead({900 * kMiB, 4096}, kMax);
+  EXPECT_EQ(ahead.OnRead({900 * kMiB + 512 * kKiB, 4096}, kMax).length, 0u);
+  EXPECT_TRUE(ahead.IsRandom());
+}
+
+TEST(ReadAhead, AReaderIsFoundInARandomFile) {
+  ReadAhead ahead;
+  for (uint64_t i = 1; i < 20; ++i) ahead.OnRead({i * 30 * kMiB, 4096}, kMax);
+  uint64_t window = 0;
+  for (uint64_t offset = 0; offset < 4 * kRead; offset += kRead)
+    window = ahead.OnRead({kGiB + offset, kRead}, kMax).length;
+  EXPECT_FALSE(ahead.IsRandom());
+  EXPECT_GT(window, 0u);
+}
+
 TEST(ReadAhead, ReordersOfTheKernelDoNotBreakAStream) {
   ReadAhead ahead;
   uint64_t window = 0;
