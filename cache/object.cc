@@ -86,8 +86,7 @@ uint32_t Object::cached_blocks() const {
 std::optional<size_t> Object::TryRead(uint64_t offset_bytes, std::span<std::byte> target, uint8_t* tier) {
   if (offset_bytes >= size()) return 0;
   const size_t length = std::min<uint64_t>(target.size(), size() - offset_bytes);
-  auto& readers = readers_[epoch_.load() & 1];
-  readers.fetch_add(1);
+  const ReaderEpochs::Reader reader(readers_);
   size_t done = 0;
   while (done < length) {
     const uint32_t block = BlockAt(offset_bytes + done);
@@ -108,7 +107,6 @@ std::optional<size_t> Object::TryRead(uint64_t offset_bytes, std::span<std::byte
     if (done == 0) *tier = block_tier;
     done += part;
   }
-  readers.fetch_sub(1);
   if (done < length) return std::nullopt;
   return length;
 }
@@ -117,9 +115,8 @@ io::Task<void> Object::Quiesce(io::Loop& loop) {
   constexpr Duration kPoll = std::chrono::microseconds(100);
   while (quiescing_) co_await loop.Sleep(kPoll);
   quiescing_ = true;
-  // A reader that loaded the old epoch but has not counted itself yet reads the cleared state: it does no harm.
-  auto& old_readers = readers_[epoch_.fetch_add(1) & 1];
-  while (old_readers.load() != 0) co_await loop.Sleep(kPoll);
+  const auto& readers_before = readers_.Turn();
+  while (readers_before.load() != 0) co_await loop.Sleep(kPoll);
   quiescing_ = false;
 }
 

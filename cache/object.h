@@ -26,6 +26,7 @@
 
 #include "cache/key.h"
 #include "cache/read_ahead.h"
+#include "cache/reader_epochs.h"
 #include "io/loop.h"
 
 namespace sluice::cache {
@@ -142,9 +143,7 @@ class Object {
   std::atomic<uint8_t> whole_in_{kNotWhole};
   std::vector<FileHolder*> holders_;
   std::atomic<uint32_t> opens_{0};
-  // Readers under way, counted by the parity of the epoch they began in.
-  std::atomic<uint32_t> epoch_{0};
-  std::array<std::atomic<uint32_t>, 2> readers_{};
+  ReaderEpochs readers_;  // TryReads under way
   bool quiescing_ = false;
   uint32_t file_uses_ = 0;
 };
