@@ -15,14 +15,15 @@ def drops():
 
 
 def undisturbed(systems, measure):
-    """`measure` with all page caches warm from beginning to end; once more when another program has dropped them."""
+    """`measure` with all page caches warm from beginning to end: read just before (a kernel may take back what nobody used
+    for seconds), and once more when another program has dropped them."""
     for _ in range(ATTEMPTS):
+        for system in systems:
+            dataset.read_all(system.directory)
         seen = drops()
         got = measure()
         if drops() == seen:
             return got
-        for system in systems:
-            dataset.read_all(system.directory)
     raise RuntimeError("another program keeps dropping the page caches: nothing stays warm")
 
 
@@ -37,8 +38,6 @@ def hot(systems, size):
     """Everything cached and read before: what the kernel can answer without the daemon, it does."""
     targets, pids = {s.name: s.directory for s in systems}, {s.name: s.pids() for s in systems}
     drop_caches()  # pages that a write left are of other sizes than those that a read brings: all begin alike
-    for system in systems:
-        dataset.read_all(system.directory)
 
     def measure():
         return [result for shape in SHAPES for result in undisturbed(
