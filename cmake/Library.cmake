@@ -8,9 +8,7 @@ endfunction()
 
 # What a sanitizer needs to know in a program, as far as it is not a flag.
 function(sluice_sanitizer_options name)
-  if(SLUICE_SANITIZE STREQUAL "address")
-    target_sources(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/support/asan_options.cc")
-  elseif(SLUICE_SANITIZE STREQUAL "thread")
+  if(SLUICE_SANITIZE STREQUAL "thread")
     target_sources(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/support/tsan_options.cc")
     # Libraries share their copies of std:: templates, too: those that are not watched come first.
     target_link_options(${name} PRIVATE "-Wl,--version-script=${CMAKE_SOURCE_DIR}/tests/support/tsan_exports.map"

@@ -138,6 +138,11 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
 
 void Session::Serve(size_t thread) {
   io::BeginThread(fmt::format("fuse-{}", thread).c_str(), io::Turns::kShort);
+  if (options_.ring && thread == 0) {
+    fuse_session_loop(session_);  // the one call of libfuse that ends the ring's own threads
+    --serving_;
+    return;
+  }
   ReceiveBuffer receive;
   while (fuse_session_exited(session_) == 0) {
     const int length = fuse_session_receive_buf(session_, &receive.buffer);

@@ -52,6 +52,26 @@ def test_reads_over_the_ring(ring, make_plugin, s3, s3_volume):
     plugin.unmount("v")
 
 
+def test_nothing_of_a_ring_stays(ring, make_plugin, s3, s3_volume):
+    (s3.bucket("ring-ends") / "file").write_bytes(b"x" * MIB)
+    plugin = make_plugin()
+    process = pathlib.Path(f"/proc/{plugin.daemon_pid()}")
+
+    def resources():
+        return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
+
+    def cycle():
+        path = plugin.mount("v", *s3_volume("ring-ends", transport="ring"))
+        assert (path / "file").read_bytes() == b"x" * MIB
+        plugin.unmount("v")
+
+    cycle()  # whatever a daemon opens once
+    before = resources()
+    for _ in range(3):
+        cycle()
+    harness.wait_until(lambda: resources() <= before, what="the end of the rings' descriptors and threads")
+
+
 def test_its_price_is_the_volume(ring, make_plugin, s3, s3_volume):
     """When the daemon dies its readers get an error, and nobody hangs; staged again, the volume is there again."""
     (s3.bucket("ring-price") / "file").write_bytes(b"x" * MIB)

@@ -25,8 +25,7 @@ const char* __tsan_default_suppressions() {
          "called_from_lib:libabsl_status.so\n"                // errors inside gRPC are a Status
          "called_from_lib:libabsl_cord.so\n"                  // whose text is a Cord
          "called_from_lib:libabsl_cord_internal.so\n"         // the same
-         "called_from_lib:libabsl_time_zone.so\n"             // times in them: a table that is made once
-         "thread:fuse_uring_start\n";                         // libfuse does not join each thread of a ring that ends
+         "called_from_lib:libabsl_time_zone.so\n";            // times in them: a table that is made once
 }
 
 }  // extern "C"
