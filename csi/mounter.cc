@@ -36,6 +36,23 @@ std::string Unescape(const std::string& text) {
   return out;
 }
 
+// ID PARENT MAJ:MIN ROOT PATH OPTIONS [FIELDS…] - TYPE SOURCE SUPEROPTIONS
+MountInfo ParseMount(const std::string& line) {
+  std::istringstream words(line);
+  std::string parent;
+  std::string options;
+  std::string word;
+  MountInfo mount;
+  words >> mount.id >> parent >> mount.device >> mount.root >> mount.path >> options;
+  while (words >> word && word != "-") {
+  }
+  words >> mount.type >> mount.source;
+  mount.path = Unescape(mount.path);
+  mount.root = Unescape(mount.root);
+  mount.source = Unescape(mount.source);
+  return mount;
+}
+
 StatusOr<UniqueFd> OpenAt(int directory, const std::string& path, uint64_t resolve) {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -63,22 +80,7 @@ StatusOr<std::vector<MountInfo>> Mounter::List() {
   std::ifstream file("/proc/self/mountinfo");
   if (!file) return Internal("/proc/self/mountinfo cannot be read");
   std::vector<MountInfo> mounts;
-  for (std::string line; std::getline(file, line);) {
-    // ID PARENT MAJ:MIN ROOT PATH OPTIONS [FIELDS…] - TYPE SOURCE SUPEROPTIONS
-    std::istringstream words(line);
-    std::string parent;
-    std::string options;
-    std::string word;
-    MountInfo mount;
-    words >> mount.id >> parent >> mount.device >> mount.root >> mount.path >> options;
-    while (words >> word && word != "-") {
-    }
-    words >> mount.type >> mount.source;
-    mount.path = Unescape(mount.path);
-    mount.root = Unescape(mount.root);
-    mount.source = Unescape(mount.source);
-    mounts.push_back(std::move(mount));
-  }
+  for (std::string line; std::getline(file, line);) mounts.push_back(ParseMount(line));
   return mounts;
 }
 
@@ -89,9 +91,11 @@ StatusOr<std::optional<MountInfo>> Mounter::Find(const std::string& path) const 
   if (error == ENOENT || error == ENOTDIR) return std::nullopt;
   if (error != 0) return ErrnoStatus(error, path);
   if ((about.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return std::nullopt;
-  ASSIGN_OR_RETURN(std::vector<MountInfo> mounts, List());
-  for (MountInfo& mount : mounts) {
-    if (mount.id == about.stx_mnt_id) return std::move(mount);
+  std::ifstream file("/proc/self/mountinfo");
+  if (!file) return Internal("/proc/self/mountinfo cannot be read");
+  const std::string begins = fmt::format("{} ", about.stx_mnt_id);
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(begins)) return ParseMount(line);
   }
   return std::nullopt;  // unmounted meanwhile
 }

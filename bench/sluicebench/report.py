@@ -66,7 +66,8 @@ def figures(rows):
     return table(["", "volume", "measured", "reference", "ratio", "also"], out)
 
 
-NOTES = ("requests", "requests_at_a_time", "processor_seconds_per_gib", "of_the_raw_client_with_its_server", "p99", "daemon_resident_mib", "threads")
+NOTES = ("requests", "requests_at_a_time", "processor_seconds_per_gib", "of_the_raw_client_with_its_server", "p99", "daemon_resident_mib", "threads",
+         "mib_per_second", "reader_processor_us_per_mib", "native_reader_processor_us_per_mib")
 
 
 def markdown(result):

@@ -84,7 +84,36 @@ TEST(ReadAhead, ReadersOfOneFileHaveStreamsOfTheirOwn) {
       windows[reader] = ahead.OnRead({reader * kGiB + step * kRead, kRead}, kMax).length;
     }
   }
-  for (const uint64_t window : windows) EXPECT_EQ(window, kMax);
+  // As far again as each has come; from the start of a file, four times.
+  EXPECT_EQ(windows[0], 4 * 40 * kRead);
+  EXPECT_EQ(windows[1], 40 * kRead);
+  EXPECT_EQ(windows[2], 40 * kRead);
+}
+
+TEST(ReadAhead, WhatIsReadAheadAlreadyIsNoJump) {
+  ReadAhead ahead;
+  uint64_t offset = 0;
+  for (; offset < 4 * kMiB; offset += kRead) ahead.OnRead({offset, kRead}, kMax);
+  const ByteRange range = ahead.OnRead({offset + 10 * kMiB, kRead}, kMax);  // in between were hits
+  EXPECT_EQ(range.length, kMax);
+}
+
+TEST(ReadAhead, LearnsHowFarReadersGo) {
+  constexpr uint64_t kSample = 4 * kMiB;
+  constexpr uint64_t kPiece = 64 * kKiB;
+  ReadAhead ahead;
+  uint64_t second_end = 0;
+  uint64_t end = 0;
+  for (uint64_t sample = 1; sample <= 20; ++sample) {
+    const uint64_t start = sample * 37 % 21 * 100 * kMiB + 7 * kMiB;
+    end = 0;
+    for (uint64_t offset = 0; offset < kSample; offset += kPiece) {
+      end = std::max(end, ahead.OnRead({start + offset, kPiece}, kMax).end() - start);
+      if (offset == kPiece) second_end = end;
+    }
+  }
+  EXPECT_GE(second_end, kSample * 9 / 10);  // its second read brings the rest of a sample
+  EXPECT_LE(end, kSample + ReadAhead::kWindowFirstBytes);
 }
 
 TEST(ReadAhead, TheWindowIsBounded) {
