@@ -3,7 +3,9 @@
 from . import dataset
 from .common import drop_caches, readbench
 
-SHAPES = ["seq1m", "rnd128k", "rnd4k", "mmap4k", "small", "open", "stat", "readdir", "ls-l"]
+# And what each reads the bytes of.
+SHAPES = {"seq1m": "large", "rnd128k": "large", "rnd4k": "large", "mmap4k": "large", "small": "small", "open": None, "stat": None,
+          "readdir": None, "ls-l": None}
 # One pass costs seconds here, so the dropped state has fewer shapes.
 DROPPED = "seq1m,rnd128k,rnd4k,mmap4k,small"
 ATTEMPTS = 4
@@ -14,11 +16,11 @@ def drops():
     return int(next(line.split()[1] for line in open("/proc/vmstat") if line.startswith("drop_pagecache")))
 
 
-def undisturbed(systems, measure):
-    """`measure` with all page caches warm from beginning to end; once more when another program has dropped them."""
+def undisturbed(systems, below, measure):
+    """`measure` with the page caches of `below` warm from beginning to end; once more when another program has dropped them."""
     for _ in range(ATTEMPTS):
-        for system in systems * 2:  # a kernel may take back what nobody used for seconds: the second time is short
-            dataset.read_all(system.directory)
+        for system in systems * 2 if below else []:  # a kernel may take back what nobody used for seconds: the second time is short
+            dataset.read_all(system.directory / below)
         seen = drops()
         got = measure()
         if drops() == seen:
@@ -37,10 +39,12 @@ def hot(systems, size):
     """Everything cached and read before: what the kernel can answer without the daemon, it does."""
     targets, pids = {s.name: s.directory for s in systems}, {s.name: s.pids() for s in systems}
     drop_caches()  # pages that a write left are of other sizes than those that a read brings: all begin alike
+    for system in systems:
+        dataset.read_all(system.directory)
 
     def measure():
-        return [result for shape in SHAPES for result in undisturbed(
-            systems, lambda s=shape: readbench(targets, "--rounds", size.rounds, "--threads", size.threads, "--shapes", s, pids=pids))]
+        return [result for shape, below in SHAPES.items() for result in undisturbed(
+            systems, below, lambda s=shape: readbench(targets, "--rounds", size.rounds, "--threads", size.threads, "--shapes", s, pids=pids))]
 
     return counted(systems, measure)
 
