@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 
 namespace sluice::csi {
@@ -139,16 +140,16 @@ StatusOr<FuseMount> Mounter::MountFuse(const std::string& path, const std::strin
               MS_NOSUID | MS_NODEV | MS_RDONLY, options.c_str()) != 0) {
     return ErrnoStatus(errno, fmt::format("mount FUSE at {}", path));
   }
-  std::string request(kInitBytesMax, '\0');
+  // Not filled: of its pages one is used.
+  const auto request = std::make_unique_for_overwrite<char[]>(kInitBytesMax);
   pollfd waiting{mount.fd.get(), POLLIN, 0};
   const ssize_t length =
-      ::poll(&waiting, 1, kInitDeadlineMs) == 1 ? ::read(mount.fd.get(), request.data(), request.size()) : -1;
+      ::poll(&waiting, 1, kInitDeadlineMs) == 1 ? ::read(mount.fd.get(), request.get(), kInitBytesMax) : -1;
   if (length <= 0) {
     (void)Unmount(path);
     return DeadlineExceeded("the kernel sent no FUSE_INIT for {}", path);
   }
-  request.resize(static_cast<size_t>(length));
-  mount.fuse_init = std::move(request);
+  mount.fuse_init.assign(request.get(), static_cast<size_t>(length));
   return mount;
 }
 
