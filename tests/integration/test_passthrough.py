@@ -203,8 +203,12 @@ def test_a_throttled_volume_is_not_passed_through(make_plugin, s3, s3_volume):
     assert (path / "file").read_bytes() == want
     assert plugin.metric(PASSED) == 0
     plugin.sluice("throttle", "v", "--read", "0")
-    assert (path / "file").read_bytes() == want
-    assert plugin.metric(PASSED) == 1
+
+    def passed(times):
+        """An open that comes before the kernel's word of the last close finds its handle, and is like it."""
+        return (path / "file").read_bytes() == want and plugin.metric(PASSED) == times
+
+    harness.wait_until(lambda: passed(1), what="an open that is passed through")
     # Neither by the backing file that this reader has left, and all handles of a time are of one kind.
     plugin.sluice("throttle", "v", "--read", "1GiB")
     with open(path / "file", "rb") as first:
@@ -212,8 +216,7 @@ def test_a_throttled_volume_is_not_passed_through(make_plugin, s3, s3_volume):
         plugin.sluice("throttle", "v", "--read", "0")
         assert (path / "file").read_bytes() == want
         assert plugin.metric(PASSED) == 1
-    assert (path / "file").read_bytes() == want
-    assert plugin.metric(PASSED) == 2
+    harness.wait_until(lambda: passed(2), what="an open that is passed through again")
 
 
 def test_a_file_system_without_passthrough(make_plugin, s3, s3_volume):
