@@ -54,6 +54,17 @@ MountInfo ParseMount(const std::string& line) {
   return mount;
 }
 
+// The mounts whose line in the kernel's table begins so.
+StatusOr<std::vector<MountInfo>> ReadTable(const std::string& begins) {
+  std::ifstream file("/proc/self/mountinfo");
+  if (!file) return Internal("/proc/self/mountinfo cannot be read");
+  std::vector<MountInfo> mounts;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(begins)) mounts.push_back(ParseMount(line));
+  }
+  return mounts;
+}
+
 StatusOr<UniqueFd> OpenAt(int directory, const std::string& path, uint64_t resolve) {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -77,13 +88,7 @@ std::string Normal(const std::string& path) {
 
 }  // namespace
 
-StatusOr<std::vector<MountInfo>> Mounter::List() {
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return Internal("/proc/self/mountinfo cannot be read");
-  std::vector<MountInfo> mounts;
-  for (std::string line; std::getline(file, line);) mounts.push_back(ParseMount(line));
-  return mounts;
-}
+StatusOr<std::vector<MountInfo>> Mounter::List() { return ReadTable(""); }
 
 StatusOr<std::optional<MountInfo>> Mounter::Find(const std::string& path) const {
   // The table has a line for each mount of the node, so it is read only when there is something to find.
@@ -92,13 +97,9 @@ StatusOr<std::optional<MountInfo>> Mounter::Find(const std::string& path) const 
   if (error == ENOENT || error == ENOTDIR) return std::nullopt;
   if (error != 0) return ErrnoStatus(error, path);
   if ((about.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return std::nullopt;
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return Internal("/proc/self/mountinfo cannot be read");
-  const std::string begins = fmt::format("{} ", about.stx_mnt_id);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(begins)) return ParseMount(line);
-  }
-  return std::nullopt;  // unmounted meanwhile
+  ASSIGN_OR_RETURN(std::vector<MountInfo> mounts, ReadTable(fmt::format("{} ", about.stx_mnt_id)));
+  if (mounts.empty()) return std::nullopt;  // unmounted meanwhile
+  return std::move(mounts.front());
 }
 
 StatusOr<UniqueFd> Mounter::Open(const std::string& path) const {
