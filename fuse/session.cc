@@ -54,6 +54,16 @@ class ReceiveBuffer {
   void* mapped_ = nullptr;
 };
 
+void TakeRequests(fuse_session* session) {
+  ReceiveBuffer receive;
+  while (fuse_session_exited(session) == 0) {
+    const int length = fuse_session_receive_buf(session, &receive.buffer);
+    if (length == -EINTR || length == -EAGAIN) continue;
+    if (length <= 0) break;  // ENODEV: unmounted, or aborted
+    fuse_session_process_buf(session, &receive.buffer);
+  }
+}
+
 Histogram& Latency(Registry& registry, const char* operation) {
   return registry.AddHistogram("sluice_fuse_request_seconds", "Time to answer a request of the kernel",
                                {{"operation", operation}});
@@ -138,18 +148,8 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
 
 void Session::Serve(size_t thread) {
   io::BeginThread(fmt::format("fuse-{}", thread).c_str(), io::Turns::kShort);
-  if (options_.ring && thread == 0) {
-    fuse_session_loop(session_);  // the one call of libfuse that ends the ring's own threads
-    --serving_;
-    return;
-  }
-  ReceiveBuffer receive;
-  while (fuse_session_exited(session_) == 0) {
-    const int length = fuse_session_receive_buf(session_, &receive.buffer);
-    if (length == -EINTR || length == -EAGAIN) continue;
-    if (length <= 0) break;  // ENODEV: unmounted, or aborted
-    fuse_session_process_buf(session_, &receive.buffer);
-  }
+  // The one call of libfuse that ends the ring's own threads is its loop.
+  options_.ring&& thread == 0 ? (void)fuse_session_loop(session_) : TakeRequests(session_);
   --serving_;
 }
 
