@@ -13,7 +13,8 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <sstream>
+
+#include "csi/mount_table.h"
 
 namespace sluice::csi {
 namespace {
@@ -22,48 +23,6 @@ constexpr size_t kInitBytesMax = (1u << 20) + 4096;  // FUSE wants a buffer as l
 constexpr int kInitDeadlineMs = 5'000;
 
 std::string ThroughFd(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
-
-// mountinfo writes blanks and others as \ooo.
-std::string Unescape(const std::string& text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>(std::strtol(text.substr(i + 1, 3).c_str(), nullptr, 8));
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-// ID PARENT MAJ:MIN ROOT PATH OPTIONS [FIELDS…] - TYPE SOURCE SUPEROPTIONS
-MountInfo ParseMount(const std::string& line) {
-  std::istringstream words(line);
-  std::string parent;
-  std::string options;
-  std::string word;
-  MountInfo mount;
-  words >> mount.id >> parent >> mount.device >> mount.root >> mount.path >> options;
-  while (words >> word && word != "-") {
-  }
-  words >> mount.type >> mount.source;
-  mount.path = Unescape(mount.path);
-  mount.root = Unescape(mount.root);
-  mount.source = Unescape(mount.source);
-  return mount;
-}
-
-// The mounts whose line in the kernel's table begins so.
-StatusOr<std::vector<MountInfo>> ReadTable(const std::string& begins) {
-  std::ifstream file("/proc/self/mountinfo");
-  if (!file) return Internal("/proc/self/mountinfo cannot be read");
-  std::vector<MountInfo> mounts;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(begins)) mounts.push_back(ParseMount(line));
-  }
-  return mounts;
-}
 
 StatusOr<UniqueFd> OpenAt(int directory, const std::string& path, uint64_t resolve) {
   open_how how{};
@@ -74,12 +33,6 @@ StatusOr<UniqueFd> OpenAt(int directory, const std::string& path, uint64_t resol
   return UniqueFd(static_cast<int>(fd));
 }
 
-// What is at `path`, without asking the file system that is mounted there, whose daemon may be dead. The errno.
-int About(const std::string& path, struct statx* about) {
-  constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-  return ::statx(AT_FDCWD, path.c_str(), kFlags, STATX_MNT_ID, about) == 0 ? 0 : errno;
-}
-
 std::string Normal(const std::string& path) {
   std::string normal = std::filesystem::path(path).lexically_normal().string();
   if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
@@ -87,20 +40,6 @@ std::string Normal(const std::string& path) {
 }
 
 }  // namespace
-
-StatusOr<std::vector<MountInfo>> Mounter::List() { return ReadTable(""); }
-
-StatusOr<std::optional<MountInfo>> Mounter::Find(const std::string& path) const {
-  // The table has a line for each mount of the node, so it is read only when there is something to find.
-  struct statx about{};
-  const int error = About(path, &about);
-  if (error == ENOENT || error == ENOTDIR) return std::nullopt;
-  if (error != 0) return ErrnoStatus(error, path);
-  if ((about.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return std::nullopt;
-  ASSIGN_OR_RETURN(std::vector<MountInfo> mounts, ReadTable(fmt::format("{} ", about.stx_mnt_id)));
-  if (mounts.empty()) return std::nullopt;  // unmounted meanwhile
-  return std::move(mounts.front());
-}
 
 StatusOr<UniqueFd> Mounter::Open(const std::string& path) const {
   if (!path.starts_with('/')) return InvalidArgument("path '{}' is not absolute", path);
@@ -155,9 +94,9 @@ StatusOr<FuseMount> Mounter::MountFuse(const std::string& path, const std::strin
 }
 
 Status Mounter::SetReadAhead(const std::string& path, uint64_t bytes) const {
-  struct statx about{};
-  if (const int error = About(path, &about); error != 0) return ErrnoStatus(error, path);
-  std::ofstream file(fmt::format("/sys/class/bdi/{}:{}/read_ahead_kb", about.stx_dev_major, about.stx_dev_minor));
+  ASSIGN_OR_RETURN(const auto mount, FindMount(path));
+  if (!mount) return FailedPrecondition("nothing is mounted at {}", path);
+  std::ofstream file(fmt::format("/sys/class/bdi/{}/read_ahead_kb", mount->device));
   file << bytes / 1024 << std::flush;
   return file ? absl::OkStatus() : Unavailable("read_ahead_kb of {} cannot be set", path);
 }
@@ -197,7 +136,7 @@ Status Mounter::Unmount(const std::string& path) const {
   if (!path.starts_with('/')) return InvalidArgument("path '{}' is not absolute", path);
   constexpr int kStackedMax = 32;
   for (int i = 0; i < kStackedMax; ++i) {
-    ASSIGN_OR_RETURN(const auto mount, Find(path));
+    ASSIGN_OR_RETURN(const auto mount, FindMount(path));
     if (!mount) return absl::OkStatus();
     // Detached: it goes from here at once, and from the kernel when the last open file does.
     if (::umount2(Normal(path).c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT) {
@@ -219,11 +158,10 @@ Status Mounter::UnmountAndRemove(const std::string& path) const {
 }
 
 Status Mounter::MountTmpfs(const std::string& path, uint64_t bytes, uid_t uid, gid_t gid) {
-  ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, List());
+  ASSIGN_OR_RETURN(const auto found, FindMount(path));
   // Room for the directories besides the quota.
   const std::string base = fmt::format("size={},mode=0700,uid={},gid={}", bytes + bytes / 64 + (4u << 20), uid, gid);
-  for (const MountInfo& mount : mounts) {
-    if (mount.path != Normal(path) || mount.type != "tmpfs") continue;
+  if (found && found->type == "tmpfs") {
     // Of an earlier run: its files are still good, its size may have changed.
     if (::mount("sluice", path.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC, base.c_str()) != 0) {
       return ErrnoStatus(errno, fmt::format("resize the DRAM tier {}", path));

@@ -8,24 +8,12 @@
 //            else is mounted); what the kernel says, with the path.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "common/status.h"
 #include "common/unique_fd.h"
 
 namespace sluice::csi {
-
-// A line of /proc/self/mountinfo.
-struct MountInfo {
-  uint64_t id = 0;
-  std::string path;
-  std::string device;  // "MAJOR:MINOR"
-  std::string type;    // "fuse.sluice"
-  std::string source;  // what mount(8) shows
-  std::string root;    // of the file system, that is mounted here
-};
 
 struct FuseMount {
   UniqueFd fd;            // /dev/fuse
@@ -38,10 +26,6 @@ class Mounter {
 
   // `kubelet_directory` empty: any absolute path.
   explicit Mounter(std::string kubelet_directory) : kubelet_directory_(std::move(kubelet_directory)) {}
-
-  // The topmost mount at `path`.
-  StatusOr<std::optional<MountInfo>> Find(const std::string& path) const;
-  static StatusOr<std::vector<MountInfo>> List();
 
   // A descriptor (O_PATH) of the directory `path`.
   StatusOr<UniqueFd> Open(const std::string& path) const;

@@ -160,7 +160,7 @@ std::string NativeTree::SubPathOf(const MountInfo& mount) {
 }
 
 StatusOr<std::set<std::string>> NativeTree::Mounted() {
-  ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, Mounter::List());
+  ASSIGN_OR_RETURN(const std::vector<MountInfo> mounts, ListMounts());
   std::set<std::string> names;
   for (const MountInfo& mount : mounts) {
     if (std::string name = NameOf(mount); !name.empty()) names.insert(std::move(name));

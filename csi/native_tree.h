@@ -15,6 +15,7 @@
 #include <string>
 
 #include "common/pool_config.h"
+#include "csi/mount_table.h"
 #include "csi/mounter.h"
 
 namespace sluice::csi {

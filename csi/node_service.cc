@@ -11,6 +11,7 @@
 
 #include "csi/call.h"
 #include "csi/capabilities.h"
+#include "csi/mount_table.h"
 #include "csi/native_tree.h"
 
 namespace sluice::csi {
@@ -70,7 +71,7 @@ void AddUsage(const struct statvfs& fs, v1::NodeGetVolumeStatsResponse* reply) {
 }  // namespace
 
 StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec) {
-  ASSIGN_OR_RETURN(const auto mount, mounter_.Find(path));
+  ASSIGN_OR_RETURN(const auto mount, FindMount(path));
   Pool* const pool = pools_.Serving(spec.volume_id());
   if (mount && !IsFuse(*mount)) {
     return FailedPrecondition("the staging path {} is already a mount of type {} ({})", path, mount->type,
@@ -163,11 +164,11 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
   options.sub_path = parameters.sub_path;
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
-  ASSIGN_OR_RETURN(const auto staged, mounter_.Find(request.staging_target_path()));
+  ASSIGN_OR_RETURN(const auto staged, FindMount(request.staging_target_path()));
   if (!staged || !IsFuse(*staged) || pools_.Serving(request.volume_id()) == nullptr) {
     return FailedPrecondition("volume {} is not staged at {}", request.volume_id(), request.staging_target_path());
   }
-  ASSIGN_OR_RETURN(const auto published, mounter_.Find(request.target_path()));
+  ASSIGN_OR_RETURN(const auto published, FindMount(request.target_path()));
   if (published) {
     if (Shows(*published, *staged, options.sub_path)) return absl::OkStatus();
     if (!IsOurs(*published)) {
@@ -224,7 +225,7 @@ Status NodeService::Unpublish(const v1::NodeUnpublishVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.target_path(), "NodeUnpublishVolume", "target_path"));
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
-  ASSIGN_OR_RETURN(const auto published, mounter_.Find(request.target_path()));
+  ASSIGN_OR_RETURN(const auto published, FindMount(request.target_path()));
   RETURN_IF_ERROR(mounter_.UnmountAndRemove(request.target_path()));
   if (published && IsNative(*published)) ReleaseUnmounted(NativeTree::NameOf(*published));
   return absl::OkStatus();
@@ -238,7 +239,7 @@ grpc::Status NodeService::NodeUnpublishVolume(grpc::ServerContext*, const v1::No
 Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::NodeGetVolumeStatsResponse* reply) {
   RETURN_IF_ERROR(Require(request.volume_id(), "NodeGetVolumeStats", "volume_id"));
   RETURN_IF_ERROR(Require(request.volume_path(), "NodeGetVolumeStats", "volume_path"));
-  ASSIGN_OR_RETURN(const auto mount, mounter_.Find(request.volume_path()));
+  ASSIGN_OR_RETURN(const auto mount, FindMount(request.volume_path()));
   const Pool* const pool = pools_.Serving(request.volume_id());
   if (!mount || !IsOurs(*mount))
     return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
