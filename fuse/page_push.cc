@@ -1,7 +1,6 @@
 #include "fuse/page_push.h"
 
 #include <cerrno>
-#include <utility>
 
 #include "fuse/fuse_api.h"
 #include "io/call.h"
@@ -45,7 +44,7 @@ void PagePush::OnRead(cache::Ino ino) {
   if (!waiting_) return;
   const std::lock_guard lock(mutex_);
   const auto file = files_.find(ino);
-  if (file != files_.end()) file->second = State::kDone;
+  if (file != files_.end()) file->second = State::kRead;
 }
 
 void PagePush::Run(fuse_session* session) {
@@ -63,7 +62,11 @@ std::optional<PagePush::File> PagePush::Next() {
     const File file = queue_.front();
     queue_.pop_front();
     State& state = files_.at(file.ino);
-    if (std::exchange(state, State::kDone) == State::kDone) continue;
+    if (state == State::kRead) {
+      GiveBack(file);
+      continue;
+    }
+    state = State::kTaken;
     if (file.tries > 0) changed_.wait_for(lock, kPause, [this] { return stop_; });
     return file;
   }
@@ -73,13 +76,16 @@ void PagePush::Settle(File file, Outcome outcome) {
   if (outcome == Outcome::kDone) return;
   const std::lock_guard lock(mutex_);
   if (outcome == Outcome::kNotYet && ++file.tries < kTriesMax) {
-    files_.at(file.ino) = State::kWaiting;
+    State& state = files_.at(file.ino);
+    if (state == State::kTaken) state = State::kWaiting;
     queue_.push_back(file);
     return;
   }
-  taken_bytes_ -= PageBytes(file.size_bytes);  // others may have its place
+  GiveBack(file);
   files_.erase(file.ino);
 }
+
+void PagePush::GiveBack(const File& file) { taken_bytes_ -= PageBytes(file.size_bytes); }
 
 PagePush::Outcome PagePush::Push(fuse_session* session, const File& file) {
   if (dataset_.throttled()) return Outcome::kLeft;

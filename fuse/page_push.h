@@ -6,7 +6,7 @@
 //
 // Threads:     Add, OnRead and Stop from any; one thread of its own, begun by the first Add.
 // Owns:        its queue and its thread. The session and the dataset must outlive it.
-// Limits:      `bytes_max` pushed in its life; kQueuedMax files wait, what comes beyond is left to be read.
+// Limits:      `bytes_max` of pages pushed in its life; kQueuedMax files wait, what comes beyond is left to be read.
 // Errors:      a file that cannot be pushed is left to be read.
 #pragma once
 
@@ -51,13 +51,14 @@ class PagePush {
     int tries = 0;
   };
   enum class Outcome { kDone, kNotYet, kLeft };
-  enum class State { kWaiting, kDone };  // done: pushed, being pushed, or read by its reader
+  enum class State { kWaiting, kTaken, kRead };  // taken: pushed, or being pushed; read: by its reader, before that
 
   void Run(fuse_session* session);
   // The next file to push; none: stop.
   std::optional<File> Next();
   Outcome Push(fuse_session* session, const File& file);
   void Settle(File file, Outcome outcome);
+  void GiveBack(const File& file);  // its place, to others; with the mutex held
 
   cache::Dataset& dataset_;
   io::Loop& loop_;
