@@ -6,6 +6,22 @@
 #include <cstring>
 
 namespace sluice {
+namespace {
+
+void SetTimeout(int socket, int option, Duration deadline) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(deadline);
+  const auto rest = std::chrono::duration_cast<std::chrono::microseconds>(deadline - seconds);
+  const timeval timeout{seconds.count(), rest.count()};
+  ::setsockopt(socket, SOL_SOCKET, option, &timeout, sizeof timeout);
+}
+
+}  // namespace
+
+MessageSocket::MessageSocket(UniqueFd socket) : socket_(std::move(socket)) {
+  SetTimeout(socket_.get(), SO_SNDTIMEO, kSendDeadline);
+}
+
+void MessageSocket::SetReceiveDeadline(Duration deadline) { SetTimeout(socket_.get(), SO_RCVTIMEO, deadline); }
 
 StatusOr<std::pair<MessageSocket, MessageSocket>> MessageSocket::Pair() {
   int ends[2];
@@ -33,6 +49,11 @@ Status MessageSocket::Send(std::string_view bytes, std::span<const int> descript
     std::memcpy(CMSG_DATA(message), descriptors.data(), descriptors.size_bytes());
   }
   while (::sendmsg(socket_.get(), &header, MSG_NOSIGNAL) < 0) {
+    if (errno == EAGAIN) {
+      Shutdown();
+      return DeadlineExceeded("the peer of the broker socket has read nothing for {} s",
+                              kSendDeadline / std::chrono::seconds(1));
+    }
     if (errno != EINTR) return Unavailable("the peer of the broker socket has gone: {}", std::strerror(errno));
   }
   return absl::OkStatus();
@@ -52,6 +73,7 @@ StatusOr<MessageSocket::Message> MessageSocket::Receive() {
   do {
     length = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
   } while (length < 0 && errno == EINTR);
+  if (length < 0 && errno == EAGAIN) return DeadlineExceeded("the peer of the broker socket says nothing");
   if (length <= 0) {
     return Unavailable("the peer of the broker socket has gone{}{}", length < 0 ? ": " : "",
                        length < 0 ? std::strerror(errno) : "");

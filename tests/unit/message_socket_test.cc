@@ -25,6 +25,14 @@ TEST(MessageSocket, CarriesWholeMessagesAndDescriptors) {
   EXPECT_EQ(ends.second.Receive()->bytes, "two");
 }
 
+TEST(MessageSocket, AReceiveWaitsAsLongAsItIsTold) {
+  ASSERT_OK_AND_ASSIGN(auto ends, MessageSocket::Pair());
+  ends.second.SetReceiveDeadline(std::chrono::milliseconds(10));
+  EXPECT_EQ(ends.second.Receive().status().code(), StatusCode::kDeadlineExceeded);
+  ASSERT_OK(ends.first.Send("late"));
+  EXPECT_EQ(ends.second.Receive()->bytes, "late");
+}
+
 TEST(MessageSocket, APeerThatGoesIsUnavailable) {
   ASSERT_OK_AND_ASSIGN(auto ends, MessageSocket::Pair());
   {
