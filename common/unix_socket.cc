@@ -1,7 +1,5 @@
 #include "common/unix_socket.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 
 #include "common/unique_fd.h"
@@ -19,8 +17,8 @@ StatusOr<sockaddr_un> UnixAddress(const std::string& path) {
   return address;
 }
 
-bool IsAnswered(const sockaddr_un& address) {
-  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+bool IsAnswered(const sockaddr_un& address, int type) {
+  const UniqueFd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 

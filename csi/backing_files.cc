@@ -86,6 +86,12 @@ StatusOr<int32_t> BackingFiles::Open(int fuse_fd, uint64_t inode, int file, cons
   return id;
 }
 
+void BackingFiles::Adopt(std::map<uint64_t, int32_t> ids) {
+  if (ids.size() > kBackingsMax) return;
+  std::erase_if(ids, [](const auto& entry) { return entry.second <= 0; });
+  ids_ = std::move(ids);
+}
+
 void BackingFiles::Close(int fuse_fd, uint64_t inode) {
   const auto found = ids_.find(inode);
   if (found == ids_.end()) return;

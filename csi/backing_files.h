@@ -51,6 +51,9 @@ class BackingFiles {
 
   // The inode's id; `file` is not needed any more then. `fuse_fd` is the volume's connection.
   StatusOr<int32_t> Open(int fuse_fd, uint64_t inode, int file, const TierDirectories& tiers);
+  // Those that the plugin before this one had opened, as the daemon says: of a connection that is the daemon's own, so
+  // that wrong numbers harm nobody else.
+  void Adopt(std::map<uint64_t, int32_t> ids);
   // Nothing happens when it has none.
   void Close(int fuse_fd, uint64_t inode);
 

@@ -2,15 +2,18 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <thread>
+#include <fstream>
 
 namespace sluice::csi {
 namespace {
@@ -18,14 +21,11 @@ namespace {
 constexpr rlim_t kDescriptorsMax = 1u << 20;
 
 // What a child exits with that did not become the daemon.
-constexpr int kNoBroker = 120;
 constexpr int kNoUser = 121;
 constexpr int kNoProgram = 122;
 
 std::string_view Meaning(int exit_status) {
   switch (exit_status) {
-    case kNoBroker:
-      return ": it could not be given its socket";
     case kNoUser:
       return ": it could not become the pool's user";
     case kNoProgram:
@@ -35,14 +35,21 @@ std::string_view Meaning(int exit_status) {
   }
 }
 
-// Between fork and exec, in a copy of a process with other threads: system calls only, no allocation, no locks.
-[[noreturn]] void RunChild(const char* program, char* const* arguments, int broker, uid_t uid, gid_t gid) {
-  if (broker == DaemonProcess::kBrokerFd) {
-    ::fcntl(broker, F_SETFD, 0);
-  } else if (::dup2(broker, DaemonProcess::kBrokerFd) < 0) {
-    ::_exit(kNoBroker);
+// From its status, which tells of processes that are not dumpable, too.
+std::optional<uid_t> UserOf(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  for (std::string word; status >> word;) {
+    uid_t uid = 0;
+    if (word == "Uid:" && status >> uid) return uid;
   }
-  ::close_range(DaemonProcess::kBrokerFd + 1, ~0U, 0);
+  return std::nullopt;
+}
+
+UniqueFd OpenHandle(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
+// Between fork and exec, in a copy of a process with other threads: system calls only, no allocation, no locks.
+[[noreturn]] void RunChild(const char* program, char* const* arguments, uid_t uid, gid_t gid) {
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
   const rlimit limit{kDescriptorsMax, kDescriptorsMax};
   ::setrlimit(RLIMIT_NOFILE, &limit);
   for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
@@ -51,7 +58,6 @@ std::string_view Meaning(int exit_status) {
       ::syscall(SYS_setresuid, uid, uid, uid) != 0 || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     ::_exit(kNoUser);
   }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // after setresuid, which clears it
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -63,7 +69,7 @@ std::string_view Meaning(int exit_status) {
 
 }  // namespace
 
-StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options, UniqueFd broker_end) {
+StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options) {
   if (::access(options.program.c_str(), X_OK) != 0) {
     return NotFound("the daemon's program {} is not there; it belongs beside sluice-csi", options.program);
   }
@@ -72,33 +78,44 @@ StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options, UniqueFd br
   arguments.push_back(nullptr);
   const pid_t pid = ::_Fork();  // without the fork handlers of libraries
   if (pid < 0) return ErrnoStatus(errno, "start sluiced");
-  if (pid == 0) RunChild(options.program.c_str(), arguments.data(), broker_end.get(), options.uid, options.gid);
-  return DaemonProcess(pid);
+  if (pid == 0) RunChild(options.program.c_str(), arguments.data(), options.uid, options.gid);
+  return DaemonProcess(OpenHandle(pid), pid);
+}
+
+std::optional<DaemonProcess> DaemonProcess::Listening(int connection, uid_t uid) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || peer.pid <= 0) return std::nullopt;
+  UniqueFd handle = OpenHandle(peer.pid);
+  // The number may be another process's by now: what is signalled is of the pool's user.
+  if (!handle.valid() || UserOf(peer.pid) != uid ||
+      ::syscall(SYS_pidfd_send_signal, handle.get(), 0, nullptr, 0) != 0) {
+    return std::nullopt;
+  }
+  return DaemonProcess(std::move(handle), -1);
 }
 
 DaemonProcess::~DaemonProcess() {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  if (child_ <= 0) return;
+  ::kill(child_, SIGKILL);
+  ::waitpid(child_, nullptr, 0);
 }
 
 std::string DaemonProcess::Wait(Duration deadline) {
+  pollfd ended{handle_.get(), POLLIN, 0};
   const Instant end = Clock::System().Now() + deadline;
   for (;;) {
-    int status = 0;
-    const pid_t ended = ::waitpid(pid_, &status, WNOHANG);
-    if (ended == pid_ || (ended < 0 && errno == ECHILD)) {
-      pid_ = -1;
-      return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
-                                 : fmt::format("exit status {}{}", WEXITSTATUS(status), Meaning(WEXITSTATUS(status)));
-    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::System().Now()).count();
+    if (::poll(&ended, 1, static_cast<int>(std::max<int64_t>(left, 0))) > 0) break;
     if (Clock::System().Now() >= end) return "";
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  if (child_ <= 0) return "its end";
+  int status = 0;
+  ::waitpid(std::exchange(child_, -1), &status, 0);
+  return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                             : fmt::format("exit status {}{}", WEXITSTATUS(status), Meaning(WEXITSTATUS(status)));
 }
 
-void DaemonProcess::Signal(int signal) const {
-  if (pid_ > 0) ::kill(pid_, signal);
-}
+void DaemonProcess::Signal(int signal) const { ::syscall(SYS_pidfd_send_signal, handle_.get(), signal, nullptr, 0); }
 
 }  // namespace sluice::csi

@@ -1,14 +1,18 @@
-// Starts sluiced as its own user, without capabilities, with no_new_privs and nothing inherited but one socket.
+// A daemon's process: started as its own user, without capabilities, with no_new_privs and nothing inherited; or found
+// at the other end of a connection, started by a plugin before this one. It lives on when the plugin dies.
 //
-// Threads:     Start on the thread that will live longest: the kernel ends the daemon when that thread ends.
-// Owns:        the process: the destructor kills and reaps it.
-// Errors:      Start: NOT_FOUND when the program is missing; what fork says. What goes wrong in the child is
-//              seen as its exit status.
+// Threads:     any.
+// Owns:        a process that it started: the destructor kills and reaps it, unless it was let go. One that it found it
+//              only watches.
+// Errors:      Start: NOT_FOUND when the program is missing; what fork says. What goes wrong in the child is seen as
+//              its exit status.
 #pragma once
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -19,8 +23,6 @@ namespace sluice::csi {
 
 class DaemonProcess {
  public:
-  static constexpr int kBrokerFd = 3;  // where the child finds its end of the socket
-
   struct Options {
     std::string program;
     std::vector<std::string> arguments;
@@ -28,20 +30,27 @@ class DaemonProcess {
     gid_t gid = 0;
   };
 
-  static StatusOr<DaemonProcess> Start(const Options& options, UniqueFd broker_end);
-  DaemonProcess(DaemonProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
+  static StatusOr<DaemonProcess> Start(const Options& options);
+  // Who listens at the other end of a connected unix socket. None when that is not to be seen from here: the process
+  // has ended, is not of user `uid`, or lives in another PID namespace.
+  static std::optional<DaemonProcess> Listening(int connection, uid_t uid);
+
+  DaemonProcess(DaemonProcess&& other) noexcept
+      : handle_(std::move(other.handle_)), child_(std::exchange(other.child_, -1)) {}
   DaemonProcess& operator=(DaemonProcess&&) = delete;
   ~DaemonProcess();
 
-  pid_t pid() const { return pid_; }
-
-  // Waits until it has ended, at most `deadline`, and says how: "exit status 1", "signal 9". Empty: it still runs.
+  // Waits until it has ended, at most `deadline`, and says how: "exit status 1", "signal 9", "its end" when it was
+  // found and not started. Empty: it still runs.
   std::string Wait(Duration deadline);
   void Signal(int signal) const;
+  // It goes on without us.
+  void LetGo() { child_ = -1; }
 
  private:
-  explicit DaemonProcess(pid_t pid) : pid_(pid) {}
-  pid_t pid_;
+  DaemonProcess(UniqueFd handle, pid_t child) : handle_(std::move(handle)), child_(child) {}
+  UniqueFd handle_;  // a pidfd
+  pid_t child_;      // -1: started by another
 };
 
 }  // namespace sluice::csi

@@ -1,14 +1,18 @@
 // sluice-csi: the CSI plugin of a node. Mounts, starts and supervises the cache daemons; see docs/architecture.md.
+#include <fcntl.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <filesystem>
+#include <thread>
 
 #include "common/unix_socket.h"
 #include "csi/controller_service.h"
@@ -38,12 +42,27 @@ StatusOr<std::string> PrepareSocket(const std::string& endpoint) {
   return path;
 }
 
+// One plugin at a time speaks to the daemons: it waits for one that is about to end.
+StatusOr<UniqueFd> LockState(const std::string& directory) {
+  constexpr int kTriesMax = 300;
+  const std::string path = directory + "/plugin.lock";
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.valid()) return ErrnoStatus(errno, path);
+  for (int i = 0; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK) return ErrnoStatus(errno, path);
+    if (i == kTriesMax) return FailedPrecondition("another plugin uses --state-dir {}; stop it first", directory);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return lock;
+}
+
 Status Serve(const Flags& flags, const sigset_t& signals) {
   if (::geteuid() != 0) return PermissionDenied("sluice-csi mounts file systems: it must run as root");
-  ASSIGN_OR_RETURN(const std::string socket, PrepareSocket(flags.endpoint));
   std::error_code error;
   std::filesystem::create_directories(flags.state_directory, error);
   if (error) return Unavailable("--state-dir {}: {}", flags.state_directory, error.message());
+  ASSIGN_OR_RETURN(const UniqueFd lock, LockState(flags.state_directory));
+  ASSIGN_OR_RETURN(const std::string socket, PrepareSocket(flags.endpoint));
   ASSIGN_OR_RETURN(const PoolConfigs configs, LoadPoolConfigs(flags.config_file, flags.state_directory));
   ASSIGN_OR_RETURN(const auto records, VolumeRecords::Open(flags.state_directory + "/volumes"));
   const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "sluiced";

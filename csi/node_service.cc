@@ -244,12 +244,14 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   if (!mount || !IsOurs(*mount))
     return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
   // A tree's file system is the whole tier's: the volume's own numbers come from where it is staged.
-  const std::string staging_path = pool != nullptr ? pool->StagingPathOf(request.volume_id()) : "";
-  const std::string measured = IsNative(*mount) ? staging_path : request.volume_path();
-  const StatusOr<struct statvfs> fs =
-      RunWithin<StatusOr<struct statvfs>>(kVolumeDeadline, [measured] {
-        return StatVolume(measured);
-      }).value_or(DeadlineExceeded("no answer within {} s", kVolumeDeadline / std::chrono::seconds(1)));
+  const std::string measured =
+      pool == nullptr || !IsNative(*mount) ? request.volume_path() : pool->StagingPathOf(request.volume_id());
+  StatusOr<struct statvfs> fs = Unavailable("no daemon serves it");
+  if (pool != nullptr) {
+    fs = RunWithin<StatusOr<struct statvfs>>(kVolumeDeadline, [measured] {
+           return StatVolume(measured);
+         }).value_or(DeadlineExceeded("no answer within {} s", kVolumeDeadline / std::chrono::seconds(1)));
+  }
   if (fs.ok()) AddUsage(*fs, reply);
   v1::VolumeCondition* condition = reply->mutable_volume_condition();
   if (IsNative(*mount)) {

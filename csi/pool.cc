@@ -1,9 +1,9 @@
 #include "csi/pool.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +14,9 @@
 namespace sluice::csi {
 
 StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
-  std::unique_ptr<Pool> pool(new Pool(std::move(options)));
+  ASSIGN_OR_RETURN(std::unique_ptr<StagedVolumes> staged,
+                   StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.config.name)));
+  std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
   RETURN_IF_ERROR(pool->PrepareDirectories());
   pool->supervisor_ = std::thread([raw = pool.get()] { raw->Supervise(); });
   return pool;
@@ -24,13 +26,19 @@ Pool::~Pool() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    if (daemon_pid_ > 0) ::kill(daemon_pid_, SIGTERM);
+    if (socket_ != nullptr) socket_->Shutdown();
   }
   changed_.notify_all();
   if (supervisor_.joinable()) supervisor_.join();
 }
 
 namespace {
+
+bool IsFuseDevice(int fd) {
+  const dev_t fuse = makedev(10, 229);  // Documentation/admin-guide/devices.txt of the kernel
+  struct stat st{};
+  return ::fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == fuse;
+}
 
 // Makes the directory, and gives it away. Its parent may be the daemon's own, which may have put a symbolic link there:
 // none is followed.
@@ -61,62 +69,6 @@ Status Pool::PrepareDirectories() const {
   return absl::OkStatus();
 }
 
-void Pool::Supervise() {
-  Duration backoff = kBackoffFirst;
-  Instant last_ready = Clock::System().Now();
-  for (;;) {
-    const uint64_t generation = Generation();
-    const Instant start = Clock::System().Now();
-    const std::string ended = RunDaemon();
-    const Instant now = Clock::System().Now();
-    const bool had_answered = Generation() != generation;
-    if (had_answered) last_ready = now;
-    if (now - start > kBackoffMax) backoff = kBackoffFirst;
-    // One that can start is worth starting again soon: readers wait for it.
-    if (had_answered) backoff = std::min(backoff, kBackoffServingMax);
-    std::unique_lock lock(mutex_);
-    daemon_pid_ = -1;
-    if (stop_) return;
-    last_failure_ = fmt::format("sluiced has ended with {}", ended);
-    ++restarts_;
-    spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", config().name, ended,
-                 backoff / std::chrono::milliseconds(1));
-    if (now - last_ready > kAbortAfter) GiveUpConnections();
-    changed_.wait_for(lock, backoff, [this] { return stop_; });
-    if (stop_) return;
-    backoff = std::min(backoff * 2, kBackoffMax);
-  }
-}
-
-std::string Pool::RunDaemon() {
-  auto ends = MessageSocket::Pair();
-  if (!ends.ok()) return std::string(Message(ends.status()));
-  std::vector<std::string> arguments = {
-      "--state-dir", options_.state_directory,  "--pool",      config().name,
-      "--restarts",  std::to_string(restarts_), "--broker-fd", std::to_string(DaemonProcess::kBrokerFd)};
-  if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
-  tiers_ = TierDirectories::Open(config());
-  auto process = DaemonProcess::Start({.program = options_.daemon_program,
-                                       .arguments = std::move(arguments),
-                                       .uid = static_cast<uid_t>(config().uid),
-                                       .gid = static_cast<gid_t>(config().gid)},
-                                      ends->second.Release());
-  if (!process.ok()) return std::string(Message(process.status()));
-  {
-    const std::lock_guard lock(mutex_);
-    daemon_pid_ = process->pid();
-    if (stop_) process->Signal(SIGTERM);
-  }
-  ReceiveLoop(ends->first);
-  // The socket has closed: the daemon ends, or is made to.
-  std::string how = process->Wait(kStopDeadline);
-  if (how.empty()) {
-    process->Signal(SIGKILL);
-    how = process->Wait(kStopDeadline);
-  }
-  return how;
-}
-
 void Pool::ReceiveLoop(MessageSocket& socket) {
   for (;;) {
     auto received = socket.Receive();
@@ -126,7 +78,8 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
   }
   const std::lock_guard lock(mutex_);
   socket_ = nullptr;
-  GiveUpRings();
+  last_failure_ = "its connection has ended";
+  if (!stop_) GiveUpRings();
   changed_.notify_all();
 }
 
@@ -135,6 +88,7 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
 void Pool::GiveUpRings() {
   std::erase_if(volumes_, [this](const auto& entry) {
     if (!entry.second.spec.ring()) return false;
+    (void)staged_->Remove(entry.first);
     spdlog::error("pool {}: volume {} has 'transport: ring' and is given up with its daemon; stage it again",
                   config().name, entry.first);
     return true;
@@ -142,7 +96,10 @@ void Pool::GiveUpRings() {
 }
 
 void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors) {
-  if (message.has_hello()) {
+  if (message.has_held()) {
+    Adopt(message.held(), descriptors);
+  } else if (message.has_hello()) {
+    socket.SetReceiveDeadline(Duration::zero());
     Resume(socket);
   } else if (message.has_result()) {
     const std::lock_guard lock(mutex_);
@@ -183,6 +140,33 @@ StatusOr<int32_t> Pool::OpenBacking(const broker::v1::OpenBacking& request, std:
   return id;
 }
 
+void Pool::Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors) {
+  const std::string& id = held.volume().volume_id();
+  const std::lock_guard lock(mutex_);
+  if (volumes_.contains(id)) {
+    held_.insert(id);
+    return;
+  }
+  const broker::v1::StagedVolume* const staged = staged_->Find(id);
+  if (staged == nullptr || descriptors.size() != 1 || !IsFuseDevice(descriptors[0].get())) {
+    spdlog::warn("pool {}: the daemon serves volume '{}', {}: it is told to forget it", config().name, id,
+                 staged == nullptr ? "which nobody has staged" : "but not over /dev/fuse");
+    if (strangers_.size() < kStrangersMax) strangers_.insert(id);
+    return;
+  }
+  // What the volume is says the plugin's own record; the daemon could say anything.
+  Volume& volume = volumes_[id];
+  volume.spec = staged->volume();
+  *volume.spec.mutable_credentials() = held.volume().credentials();
+  volume.staging_path = staged->staging_path();
+  volume.fuse_fd = std::move(descriptors[0]);
+  volume.fuse_init = held.fuse_init();
+  volume.established = true;
+  volume.backings.Adopt({held.backings().begin(), held.backings().end()});
+  held_.insert(id);
+  spdlog::info("pool {}: volume {} is served by the daemon that there was", config().name, id);
+}
+
 void Pool::Resume(MessageSocket& socket) {
   const std::lock_guard lock(mutex_);
   socket_ = &socket;
@@ -190,7 +174,7 @@ void Pool::Resume(MessageSocket& socket) {
   last_failure_.clear();
   mounting_.clear();
   for (const auto& [id, volume] : volumes_) {
-    if (!volume.established) continue;
+    if (!volume.established || held_.contains(id)) continue;
     broker::v1::Message request;
     request.set_number(next_number_++);
     mounting_[request.number()] = id;
@@ -202,6 +186,12 @@ void Pool::Resume(MessageSocket& socket) {
     if (const Status sent = socket.Send(request.SerializeAsString(), {&descriptor, 1}); !sent.ok()) {
       spdlog::warn("pool {}: volume {}: {}", config().name, id, Message(sent));
     }
+  }
+  for (const std::string& id : strangers_) {
+    broker::v1::Message request;
+    request.set_number(next_number_++);
+    request.mutable_unmount()->set_volume_id(id);
+    if (const Status sent = socket.Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
   }
   if (const Status sent = SendResumed(socket); !sent.ok()) {
     spdlog::error("pool {}: {}: nothing is evicted until the daemon starts again", config().name, Message(sent));
@@ -233,7 +223,13 @@ void Pool::OnMountAnswered(const std::string& volume_id, const broker::v1::Resul
     spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", config().name, volume_id,
                   result.message());
   }
-  volumes_.erase(found);
+  Forget(volume_id);
+}
+
+// REQUIRES: mutex_ is held.
+void Pool::Forget(const std::string& volume_id) {
+  volumes_.erase(volume_id);
+  if (const Status removed = staged_->Remove(volume_id); !removed.ok()) spdlog::warn("{}", Message(removed));
 }
 
 uint64_t Pool::Generation() const {

@@ -2,12 +2,15 @@
 //
 // It holds a duplicate of every volume's FUSE descriptor, the bytes of its FUSE_INIT and the backing files of its
 // inodes. When the daemon dies it is started again, after a backoff, and is handed them all: readers wait that long and
-// see no error.
+// see no error. The daemon holds the same: when the plugin dies its volumes are served on, and the next plugin, which
+// finds the daemon listening, is handed them back.
 //
 // Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
-// Owns:        the daemon's process, the descriptors, the credentials of mounted volumes (in memory only).
-// Limits:      kMountDeadline per Mount; kBackoffMax between restarts; after kAbortAfter without a daemon
-//              the connections are given up, so that nothing waits for ever (readers get ENOTCONN).
+// Owns:        the daemon's process while it serves no volume, the descriptors, the credentials of mounted volumes (in
+//              memory only).
+// Limits:      kMountDeadline per Mount; kBackoffMax between restarts; kStartDeadline for a daemon to listen, and
+//              kHelloDeadline to say what it serves: then it is killed. After kAbortAfter without a daemon the
+//              connections are given up, so that nothing waits for ever (readers get ENOTCONN).
 // Errors:      Mount: the daemon's own answer; UNAVAILABLE when there is no daemon or it dies over it.
 #pragma once
 
@@ -26,6 +29,7 @@
 #include "csi/backing_files.h"
 #include "csi/daemon_process.h"
 #include "csi/mounter.h"
+#include "csi/staged_volumes.h"
 #include "proto/broker.pb.h"
 
 namespace sluice::csi {
@@ -46,10 +50,13 @@ class Pool {
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
+  static constexpr Duration kStartDeadline = std::chrono::minutes(5);  // a large index is read first
+  static constexpr Duration kHelloDeadline = std::chrono::seconds(30);
+  static constexpr size_t kStrangersMax = 1024;
 
-  // Makes the pool's directories and starts the daemon.
+  // Makes the pool's directories and finds the daemon, or starts it.
   static StatusOr<std::unique_ptr<Pool>> Start(PoolOptions options);
-  ~Pool();  // stops the daemon
+  ~Pool();  // stops the daemon, unless it serves volumes
 
   const PoolConfig& config() const { return options_.config; }
 
@@ -90,14 +97,21 @@ class Pool {
     BackingFiles backings;
   };
 
-  explicit Pool(PoolOptions options) : options_(std::move(options)) {}
+  Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
+      : options_(std::move(options)), staged_(std::move(staged)) {}
   Status PrepareDirectories() const;
   void Supervise();
-  // Runs one daemon until it ends; how it ended.
+  // Converses with one daemon until it ends; how it ended.
   std::string RunDaemon();
+  StatusOr<MessageSocket> Connect() const;
+  StatusOr<MessageSocket> StartDaemon(std::optional<DaemonProcess>& process);
+  // How a daemon has ended that has gone from its connection, or that it goes on.
+  std::string EndOf(DaemonProcess& process);
   void ReceiveLoop(MessageSocket& socket);
   void OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
+  void Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors);
   void Resume(MessageSocket& socket);
+  void Forget(const std::string& volume_id);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   struct Answer {
     broker::v1::Result result;
@@ -108,14 +122,18 @@ class Pool {
   StatusOr<Answer> Ask(broker::v1::Message request, int descriptor, Duration deadline);
   void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
+  bool Stopping() const;
   void GiveUpConnections();
   void GiveUpRings();
 
   const PoolOptions options_;
-  TierDirectories tiers_;  // as they were when the daemon started; the supervisor's thread only
+  TierDirectories tiers_;            // as they were when the daemon started; the supervisor's thread only
+  std::set<std::string> held_;       // volumes that the connected daemon serves; the supervisor's thread only
+  std::set<std::string> strangers_;  // that it serves and should not, kStrangersMax of them; the same
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   // GUARDED_BY mutex_
+  const std::unique_ptr<StagedVolumes> staged_;
   MessageSocket* socket_ = nullptr;  // null: no daemon answers
   std::map<uint64_t, std::optional<Answer>> pending_;
   std::map<uint64_t, std::string> mounting_;  // requests to mount or resume a volume, and which
@@ -124,7 +142,6 @@ class Pool {
   std::map<std::string, Volume> volumes_;
   std::set<std::string> leased_;  // trees, from LeaseTree to ReleaseTree
   std::string last_failure_ = "it has not started yet";
-  pid_t daemon_pid_ = -1;
   bool stop_ = false;
 
   std::atomic<uint64_t> restarts_{0};

@@ -48,16 +48,16 @@ Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const st
     volume.fuse_init = std::move(mount.fuse_init);
   }
   const Status status = StatusOf(Ask(std::move(request), descriptor, kMountDeadline));
-  if (status.ok()) return status;
   const std::lock_guard lock(mutex_);
-  volumes_.erase(spec.volume_id());
+  if (status.ok()) return staged_->Put(spec, staging_path);
+  Forget(spec.volume_id());
   return status;
 }
 
 Status Pool::Unmount(const std::string& volume_id) {
   {
     const std::lock_guard lock(mutex_);
-    volumes_.erase(volume_id);
+    Forget(volume_id);
     if (socket_ == nullptr) return absl::OkStatus();  // the next daemon will not hear of it
   }
   broker::v1::Message request;

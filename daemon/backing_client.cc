@@ -11,7 +11,7 @@ io::Task<StatusOr<int32_t>> BackingClient::OpenBacking(std::string volume_id, ui
   request.mutable_open_backing()->set_volume_id(std::move(volume_id));
   request.mutable_open_backing()->set_inode(inode);
   const int descriptor = file.get();
-  CO_RETURN_IF_ERROR(socket_.Send(request.SerializeAsString(), {&descriptor, 1}));
+  CO_RETURN_IF_ERROR(link_.Send(request.SerializeAsString(), {&descriptor, 1}));
   file.reset();
   const auto question = std::make_shared<Question>(loop_);
   questions_[number] = question;
@@ -40,7 +40,7 @@ void BackingClient::CloseBacking(const std::string& volume_id, uint64_t inode) {
   request.set_number(next_number_++);
   request.mutable_close_backing()->set_volume_id(volume_id);
   request.mutable_close_backing()->set_inode(inode);
-  if (const Status sent = socket_.Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
+  if (const Status sent = link_.Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
 }
 
 void BackingClient::OnAnswer(uint64_t number, broker::v1::Backing backing) {

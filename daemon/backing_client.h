@@ -9,7 +9,7 @@
 #include <map>
 #include <memory>
 
-#include "common/message_socket.h"
+#include "daemon/broker_link.h"
 #include "fuse/backing_broker.h"
 #include "io/sync.h"
 #include "proto/broker.pb.h"
@@ -20,7 +20,7 @@ class BackingClient final : public fuse::BackingBroker {
  public:
   static constexpr Duration kAnswerDeadline = std::chrono::seconds(5);
 
-  BackingClient(MessageSocket& socket, io::Loop& loop) : socket_(socket), loop_(loop) {}
+  BackingClient(BrokerLink& link, io::Loop& loop) : link_(link), loop_(loop) {}
 
   io::Task<StatusOr<int32_t>> OpenBacking(std::string volume_id, uint64_t inode, UniqueFd file) override;
   void CloseBacking(const std::string& volume_id, uint64_t inode) override;
@@ -36,7 +36,7 @@ class BackingClient final : public fuse::BackingBroker {
   };
   void Expire(uint64_t number);
 
-  MessageSocket& socket_;
+  BrokerLink& link_;
   io::Loop& loop_;
   // loop
   std::map<uint64_t, std::shared_ptr<Question>> questions_;

@@ -4,7 +4,6 @@
 
 #include <future>
 
-#include "io/blocking_pool.h"
 #include "io/call.h"
 
 namespace sluice::daemon {
@@ -19,20 +18,35 @@ io::Task<void> BuildTree(cache::PublishedTrees& trees, std::shared_ptr<Mount> mo
 }  // namespace
 
 void BrokerClient::Run(const std::string& version) {
-  broker::v1::Message hello;
-  hello.mutable_hello()->set_protocol_version(1);
-  hello.mutable_hello()->set_daemon_version(version);
-  if (const Status sent = socket_.Send(hello.SerializeAsString()); !sent.ok()) {
-    spdlog::error("{}", Message(sent));
-    return;
-  }
-  io::BlockingPool workers(loop_, kWorkers);
-  for (;;) {
-    auto received = socket_.Receive();
-    if (!received.ok()) {
-      spdlog::info("the plugin has closed the broker socket");
-      return;
+  workers_.emplace(loop_, kWorkers);
+  while (!stop_) {
+    auto accepted = socket_.Accept(kAloneMax);
+    if (accepted.ok()) {
+      Converse(std::make_shared<MessageSocket>(*std::move(accepted)), version);
+    } else if (accepted.status().code() != StatusCode::kDeadlineExceeded) {
+      break;
+    } else if (!mounts_.AnyServed()) {
+      spdlog::info("no plugin for {} s, and nothing is mounted: sluiced ends", kAloneMax / std::chrono::seconds(1));
+      break;
     }
+  }
+  workers_.reset();
+}
+
+void BrokerClient::Stop() {
+  stop_ = true;
+  socket_.Shutdown();
+  link_.Shutdown();
+}
+
+void BrokerClient::Converse(const Connection& connection, const std::string& version) {
+  resuming_ = 1;
+  link_.Set(connection);
+  Status status = Greet(*connection, version);
+  while (status.ok() && !stop_) {
+    auto received = connection->Receive();
+    status = received.status();
+    if (!status.ok()) break;
     auto request = std::make_shared<broker::v1::Message>();
     if (!request->ParseFromString(received->bytes)) {
       spdlog::error("a broker message of {} bytes cannot be read; it is ignored", received->bytes.size());
@@ -42,8 +56,31 @@ void BrokerClient::Run(const std::string& version) {
     if (request->mount().resume()) ++resuming_;
     auto descriptor = std::make_shared<UniqueFd>();
     if (!received->descriptors.empty()) *descriptor = std::move(received->descriptors.front());
-    workers.Start([this, request, descriptor] { Carry(*request, std::move(*descriptor)); });
+    workers_->Start([this, connection, request, descriptor] { Carry(connection, *request, std::move(*descriptor)); });
   }
+  link_.Set(nullptr);
+  if (!stop_) spdlog::warn("the plugin has gone; {} volumes are served without it", mounts_.All().size());
+}
+
+// In one packet after the other, before anything is asked: the plugin knows what there is when it hears Hello.
+Status BrokerClient::Greet(MessageSocket& connection, const std::string& version) {
+  for (const auto& mount : mounts_.All()) RETURN_IF_ERROR(TellOf(connection, *mount));
+  broker::v1::Message hello;
+  hello.mutable_hello()->set_protocol_version(2);
+  hello.mutable_hello()->set_daemon_version(version);
+  return connection.Send(hello.SerializeAsString());
+}
+
+Status BrokerClient::TellOf(MessageSocket& connection, Mount& mount) {
+  broker::v1::Message message;
+  broker::v1::Held& held = *message.mutable_held();
+  *held.mutable_volume() = mount.spec;
+  *held.mutable_volume()->mutable_credentials() = mount.credentials;
+  held.set_fuse_init(mount.fuse_init);
+  const auto backings = io::RunOn(loop_, [&] { return mount.session->files().backing_ids(); });
+  held.mutable_backings()->insert(backings.begin(), backings.end());
+  const int descriptor = mount.session->fuse_fd();
+  return connection.Send(message.SerializeAsString(), {&descriptor, 1});
 }
 
 void BrokerClient::ResumedOne() {
@@ -85,7 +122,7 @@ StatusOr<UniqueFd> BrokerClient::LeaseTree(const std::string& volume_id, std::st
   return io::RunOn(loop_, [&] { return trees_.Lease(*name); });
 }
 
-void BrokerClient::Carry(const broker::v1::Message& request, UniqueFd descriptor) {
+void BrokerClient::Carry(const Connection& connection, const broker::v1::Message& request, UniqueFd descriptor) {
   broker::v1::Message answer;
   answer.set_number(request.number());
   Status status;
@@ -106,7 +143,7 @@ void BrokerClient::Carry(const broker::v1::Message& request, UniqueFd descriptor
   answer.mutable_result()->set_message(std::string(Message(status)));
   const int shared_fd = shared.get();
   const std::span<const int> descriptors(&shared_fd, shared.valid() ? 1 : 0);
-  if (const Status sent = socket_.Send(answer.SerializeAsString(), descriptors); !sent.ok()) {
+  if (const Status sent = connection->Send(answer.SerializeAsString(), descriptors); !sent.ok()) {
     spdlog::warn("{}", Message(sent));
   }
 }

@@ -1,20 +1,28 @@
 // The daemon's end of the conversation with the plugin (proto/broker.proto).
 //
-// Threads:   one that receives; requests are carried out on a few workers, so that a slow source holds up no other
-//            volume, and answered from there.
-// Limits:    kWorkers requests at a time; the rest wait in order.
-// Errors:    go back to the plugin as Results. When the plugin goes, Run returns: without it the daemon has no purpose.
+// Without a plugin the volumes are served on; the next one that connects is told of them. What only a plugin can do
+// fails meanwhile: files are opened without passthrough.
+//
+// Threads:   one that accepts and receives; requests are carried out on a few workers, so that a slow source holds up
+//            no other volume, and answered from there.
+// Limits:    one plugin at a time; kWorkers requests at a time, the rest wait in order; kAloneMax without a plugin and
+//            without a volume, then Run returns.
+// Errors:    go back to the plugin as Results.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "cache/published_trees.h"
-#include "common/message_socket.h"
 #include "daemon/backing_client.h"
+#include "daemon/broker_link.h"
+#include "daemon/broker_socket.h"
 #include "daemon/mounts.h"
 #include "daemon/prewarm.h"
+#include "io/blocking_pool.h"
 
 namespace sluice::daemon {
 
@@ -23,11 +31,13 @@ class BrokerClient {
   static constexpr size_t kWorkers = 8;
   // Making a tree may take longer; a publish does not wait for it, and the next one finds it.
   static constexpr Duration kTreeDeadline = std::chrono::seconds(8);
+  static constexpr Duration kAloneMax = std::chrono::seconds(30);
 
-  // `on_resumed` is called once, when what the daemon before this one has served is served again.
-  BrokerClient(MessageSocket& socket, Mounts& mounts, Prewarmer& prewarmer, cache::PublishedTrees& trees,
-               BackingClient& backings, io::Loop& loop, std::function<void()> on_resumed)
+  // `on_resumed` is called for each plugin, when what was mounted before it came is served.
+  BrokerClient(BrokerSocket& socket, BrokerLink& link, Mounts& mounts, Prewarmer& prewarmer,
+               cache::PublishedTrees& trees, BackingClient& backings, io::Loop& loop, std::function<void()> on_resumed)
       : socket_(socket),
+        link_(link),
         mounts_(mounts),
         prewarmer_(prewarmer),
         trees_(trees),
@@ -35,27 +45,34 @@ class BrokerClient {
         loop_(loop),
         on_resumed_(std::move(on_resumed)) {}
 
-  // Says Hello and serves requests until the plugin goes or Stop.
+  // Serves one plugin after the other until Stop.
   void Run(const std::string& version);
   // Any thread.
-  void Stop() { socket_.Shutdown(); }
+  void Stop();
 
  private:
+  using Connection = std::shared_ptr<MessageSocket>;
+  void Converse(const Connection& connection, const std::string& version);
+  Status Greet(MessageSocket& connection, const std::string& version);
+  Status TellOf(MessageSocket& connection, Mount& mount);
   // True when the message needs no worker and no answer.
   bool TakeAtOnce(broker::v1::Message& message);
-  void Carry(const broker::v1::Message& request, UniqueFd descriptor);
+  void Carry(const Connection& connection, const broker::v1::Message& request, UniqueFd descriptor);
   Status MountVolume(const broker::v1::Mount& request, UniqueFd descriptor);
   StatusOr<UniqueFd> LeaseTree(const std::string& volume_id, std::string* name);
   void ResumedOne();
 
-  MessageSocket& socket_;
+  BrokerSocket& socket_;
+  BrokerLink& link_;
   Mounts& mounts_;
   Prewarmer& prewarmer_;
   cache::PublishedTrees& trees_;
   BackingClient& backings_;
   io::Loop& loop_;
   const std::function<void()> on_resumed_;
-  std::atomic<size_t> resuming_{1};  // mounts under way, and the end of their list
+  std::optional<io::BlockingPool> workers_;
+  std::atomic<bool> stop_{false};
+  std::atomic<size_t> resuming_{0};  // mounts under way, and the end of their list
 };
 
 }  // namespace sluice::daemon

@@ -64,14 +64,13 @@ StatusOr<bool> UseRing(const std::string& io) {
 struct Daemon::Parts {
   explicit Parts(bool use_ring, DaemonOptions o)
       : options(std::move(o)),
-        broker_socket(std::move(options.broker)),
         uses_ring(use_ring),
         loop(use_ring),
         pool(loop, kPoolThreads),
         source_metrics(metrics),
         session_metrics(metrics),
         open_files_metrics(metrics),
-        backings(broker_socket, loop),
+        backings(broker_link, loop),
         throttled_ns(metrics.AddCounter("sluice_throttled_seconds_total",
                                         "Time that reads and jobs waited for a throttle", {}, 1e-9)),
         mounts_gauge(metrics.AddGauge("sluice_mounts", "Volumes that are served")),
@@ -83,7 +82,7 @@ struct Daemon::Parts {
   }
 
   DaemonOptions options;
-  MessageSocket broker_socket;
+  BrokerLink broker_link;
   const bool uses_ring;
   Registry metrics;
   io::Loop loop;
@@ -105,6 +104,7 @@ struct Daemon::Parts {
   std::unique_ptr<AdminService> admin_service;
   std::unique_ptr<AdminSocket> admin_socket;
   std::unique_ptr<MetricsServer> metrics_server;
+  std::unique_ptr<BrokerSocket> broker_socket;
   std::unique_ptr<BrokerClient> broker;
   std::thread loop_thread;
 
@@ -161,7 +161,8 @@ Status Daemon::Parts::Open() {
   if (!options.config.metrics_listen.empty()) {
     ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(options.config.metrics_listen, metrics));
   }
-  broker = std::make_unique<BrokerClient>(broker_socket, *mounts, *prewarmer, *trees, backings, loop,
+  ASSIGN_OR_RETURN(broker_socket, BrokerSocket::Listen(directory + "/broker.sock"));
+  broker = std::make_unique<BrokerClient>(*broker_socket, broker_link, *mounts, *prewarmer, *trees, backings, loop,
                                           [this] { loop.Post([this] { cache->store().SetEvictionAllowed(true); }); });
   return absl::OkStatus();
 }

@@ -16,7 +16,6 @@ namespace sluice::daemon {
 struct DaemonOptions {
   std::string pool_directory;  // for the index, catalogs and the admin socket
   PoolConfig config;
-  UniqueFd broker;  // connected to the plugin
   std::string version;
   uint64_t restarts = 0;  // of this pool's daemon since the plugin started
 };
@@ -27,7 +26,7 @@ class Daemon {
   static StatusOr<std::unique_ptr<Daemon>> Start(DaemonOptions options);
   ~Daemon();
 
-  // Until the plugin goes or Stop.
+  // Until Stop, or until there has been no plugin and no volume for some time.
   void Run();
   void Stop();
 

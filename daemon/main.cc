@@ -47,9 +47,8 @@ class SignalWatch {
   std::thread thread_;
 };
 
-Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool, int broker_fd,
+Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool,
              uint64_t restarts) {
-  UniqueFd broker(broker_fd);
   ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(config_file, state_directory));
   const auto config = pools.find(pool);
   if (config == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
@@ -61,7 +60,6 @@ Status Serve(const std::string& config_file, const std::string& state_directory,
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
                    Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),
                                   .config = config->second,
-                                  .broker = std::move(broker),
                                   .version = SLUICE_VERSION,
                                   .restarts = restarts}));
   signals.Start(*daemon);
@@ -89,16 +87,14 @@ int main(int argc, char** argv) {
   std::string config_file;
   std::string state_directory;
   std::string pool = "default";
-  int broker_fd = -1;
   app.add_option("--config", config_file, "Configuration file (docs/configuration.md); none: the defaults");
   app.add_option("--state-dir", state_directory, "The plugin's state directory")->required();
   app.add_option("--pool", pool, "The pool to serve");
-  app.add_option("--broker-fd", broker_fd, "Descriptor of the connection to the plugin")->required();
   uint64_t restarts = 0;
   app.add_option("--restarts", restarts, "How often the plugin has started this daemon again");
   app.set_version_flag("--version", SLUICE_VERSION);
   CLI11_PARSE(app, argc, argv);
-  const sluice::Status status = sluice::daemon::Serve(config_file, state_directory, pool, broker_fd, restarts);
+  const sluice::Status status = sluice::daemon::Serve(config_file, state_directory, pool, restarts);
   if (status.ok()) return 0;
   spdlog::error("{}", sluice::Message(status));
   return 1;

@@ -3,6 +3,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "common/suggest.h"
 #include "io/call.h"
 
@@ -55,6 +57,8 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   auto mount = std::make_shared<Mount>();
   mount->spec = spec;
   mount->spec.clear_credentials();
+  mount->credentials = spec.credentials();
+  mount->fuse_init = request.fuse_init();
   ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache,
                                                         context_.loop, context_.node_limits, &context_.throttled_ns));
   if (!request.resume()) {
@@ -135,6 +139,11 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Find(const std::string& dataset) const 
   if (by_source != nullptr) return by_source;
   if (names.empty()) return NotFound("no dataset '{}': nothing is mounted", dataset);
   return NotFound("no dataset '{}'{}", dataset, DidYouMean(dataset, names));
+}
+
+bool Mounts::AnyServed() const {
+  const auto mounts = All();
+  return std::any_of(mounts.begin(), mounts.end(), [](const auto& mount) { return mount->session->serving(); });
 }
 
 std::vector<std::shared_ptr<Mount>> Mounts::All() const {

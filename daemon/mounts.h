@@ -22,6 +22,9 @@ namespace sluice::daemon {
 
 struct Mount {
   broker::v1::VolumeSpec spec;  // without credentials
+  // For a plugin that begins while the volume is served; in memory only.
+  broker::v1::Credentials credentials;
+  std::string fuse_init;
   std::unique_ptr<cache::Dataset> dataset;
   std::unique_ptr<fuse::Session> session;
   std::atomic<bool> closing{false};  // jobs on it are to stop
@@ -61,6 +64,8 @@ class Mounts {
   // By volume id, or by the source when exactly one mount has it. NOT_FOUND with what there is.
   StatusOr<std::shared_ptr<Mount>> Find(const std::string& dataset) const;
   std::vector<std::shared_ptr<Mount>> All() const;
+  // Some volume is still mounted in the kernel.
+  bool AnyServed() const;
 
  private:
   StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);

@@ -42,6 +42,13 @@ void OpenFiles::Forbid(std::string reason) {
   forbidden_ = std::move(reason);
 }
 
+std::map<cache::Ino, int32_t> OpenFiles::backing_ids() const {
+  const std::lock_guard lock(mutex_);
+  std::map<cache::Ino, int32_t> ids;
+  for (const auto& [ino, backing] : backings_) ids[ino] = backing->id;
+  return ids;
+}
+
 std::string OpenFiles::reason() const {
   const std::lock_guard lock(mutex_);
   if (!forbidden_.empty()) return forbidden_;

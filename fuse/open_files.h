@@ -64,6 +64,9 @@ class OpenFiles {
   io::Task<StatusOr<Handle>> Open(cache::Ino ino);
   void Release(cache::Ino ino, bool passthrough);
 
+  // The open backing files, for whoever goes on with the mount. On the loop.
+  std::map<cache::Ino, int32_t> backing_ids() const;
+
   // Why files are not passed through; empty when they are.
   std::string reason() const;
 

@@ -153,6 +153,8 @@ void Session::Serve(size_t thread) {
   --serving_;
 }
 
+int Session::fuse_fd() const { return fuse_session_fd(session_); }
+
 void Session::Stop() {
   push_.Stop();
   if (threads_.empty()) return;

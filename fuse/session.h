@@ -76,11 +76,15 @@ class Session {
   // No thread takes requests any more; those under way may go on. Idempotent.
   void Stop();
 
+  // False: the kernel has ended the connection; it was unmounted.
+  bool serving() const { return serving_ > 0; }
   const SessionOptions& options() const { return options_; }
   cache::Dataset& dataset() { return dataset_; }
   cache::Cache& cache() { return cache_; }
   io::Loop& loop() { return loop_; }
   OpenFiles& files() { return files_; }
+  // The kernel's end; the session owns it.
+  int fuse_fd() const;
   Profile& profile() { return profile_; }
   // The kernel was told of these nodes: their pages may be pushed.
   void OnListed(const std::vector<cache::Node>& nodes);

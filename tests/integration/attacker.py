@@ -1,19 +1,23 @@
 #!/usr/bin/python3
-"""Takes the daemon's place and asks the plugin for backing files that it must not have.
+"""Takes the daemon's place and attacks the plugin, which starts it instead of sluiced.
 
-The plugin starts it instead of sluiced. It answers FUSE_INIT itself, so that the kernel would say yes, and writes what
-it got to report.json in its tier: {attempt: [status code, whether there was a backing id]}.
+It answers FUSE_INIT itself, so that the kernel would say yes. In its tier it writes what it got:
+
+    report.json     for the volume "v": {attempt at a backing file: [status code, whether there was a backing id]}
+    told.json       the volumes that the second plugin told it to unmount, to which it had lied about what it serves
+    deaf.json       its process id, once it reads nothing that the third plugin says
 """
 
 import array
+import contextlib
 import json
 import os
 import socket
 import struct
 import sys
+import time
 
-BROKER_FD = 3
-HELLO, MOUNT, RESULT, OPEN_BACKING, BACKING = 2, 3, 5, 6, 8  # of Message in proto/broker.proto
+HELLO, MOUNT, UNMOUNT, RESULT, OPEN_BACKING, BACKING, RESUMED, HELD = 2, 3, 4, 5, 6, 8, 9, 12  # of Message in proto/broker.proto
 BACKINGS_MAX = 4096
 
 
@@ -66,8 +70,8 @@ def answer_init(fuse_fd, request):
 
 
 class Broker:
-    def __init__(self):
-        self.socket = socket.socket(fileno=BROKER_FD)
+    def __init__(self, connection):
+        self.socket = connection
         self.next = 1
 
     def receive(self):
@@ -88,7 +92,7 @@ class Broker:
                 return [backing.get(2, 0), backing.get(1, 0) > 0]
 
 
-def attack(broker, tier):
+def ask_for_backing_files(broker, tier):
     own = f"{tier}/own"
     with open(own, "w") as f:
         f.write("mine")
@@ -126,24 +130,76 @@ def attack(broker, tier):
         broker.open_backing([mine], inode)
     report["one too many"] = broker.open_backing([mine], 2)
     os.unlink(os.readlink(f"/proc/self/fd/{elsewhere}"))
-    with open(f"{tier}/report", "w") as f:
-        json.dump(report, f)
-    os.rename(f"{tier}/report", f"{tier}/report.json")
+    write(f"{tier}/report.json", report)
 
 
-def main():
-    broker = Broker()
-    broker.socket.send(text(HELLO, number(1, 1)))
-    arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-    tier = f"{arguments['--state-dir']}/pools/{arguments['--pool']}/ssd"
+def write(path, value):
+    with open(path + ".new", "w") as f:
+        json.dump(value, f)
+    os.rename(path + ".new", path)
+
+
+def lie_about_mounts(broker, served):
+    """`served`: {volume id: its real descriptor}. Everything but "v" comes with something that is no FUSE descriptor."""
+    liar = text(2, b"s3://elsewhere") + number(10, 0)  # source, uid
+    null, file = os.open("/dev/null", os.O_RDWR), os.open(sys.argv[0], os.O_RDONLY)
+    descriptors = {b"none": [], b"two": [served[b"v"]] * 2, b"null": [null], b"file": [file], b"stranger": [served[b"v"]], b"v": [served[b"v"]]}
+    for volume, sent in descriptors.items():
+        backings = b"".join(text(3, number(1, inode) + number(2, inode)) for inode in range(1, BACKINGS_MAX + 100))
+        held = text(1, text(1, volume) + liar) + text(2, b"no FUSE_INIT") + backings
+        body = text(HELD, held)
+        socket.send_fds(broker.socket, [body], sent) if sent else broker.socket.send(body)
+    for i in range(2000):
+        broker.socket.send(text(HELD, text(1, text(1, b"stranger-%d" % i))))
+
+
+def converse(broker, tier, served, lies):
+    """Serves one plugin to its end."""
+    if lies:
+        lie_about_mounts(broker, served)
+    broker.socket.send(text(HELLO, number(1, 2)))
+    told = []
     while True:
         message, descriptors = broker.receive()
         if not message:
             return
-        if MOUNT in message:
-            answer_init(descriptors[0], parse(message[MOUNT])[2])
+        if UNMOUNT in message:
+            told.append(parse(message[UNMOUNT])[1].decode())
+        elif RESUMED in message and lies:
+            write(f"{tier}/told.json", told)
+        elif MOUNT in message:
+            mount = parse(message[MOUNT])
+            volume = parse(mount[1])[1]
+            served[volume] = descriptors[0]
+            resumed = mount.get(3, 0)
+            if not resumed:
+                answer_init(descriptors[0], mount[2])
             broker.socket.send(number(1, message[1]) + text(RESULT, b""))
-            attack(broker, tier)
+            if volume == b"v" and not resumed:
+                ask_for_backing_files(broker, tier)
+
+
+def be_deaf(broker, tier, served):
+    """Lets the plugin say more than a socket holds, and reads nothing."""
+    lie_about_mounts(broker, served)
+    broker.socket.send(text(HELLO, number(1, 2)))
+    write(f"{tier}/deaf.json", os.getpid())
+    time.sleep(600)
+
+
+def main():
+    arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+    pool = f"{arguments['--state-dir']}/pools/{arguments['--pool']}"
+    tier = f"{pool}/ssd"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{pool}/broker.sock")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(f"{pool}/broker.sock")
+    listener.listen()
+    served = {}
+    converse(Broker(listener.accept()[0]), tier, served, lies=False)
+    converse(Broker(listener.accept()[0]), tier, served, lies=True)
+    be_deaf(Broker(listener.accept()[0]), tier, served)
 
 
 main()

@@ -299,7 +299,7 @@ pools:
                 continue
             with contextlib.suppress(OSError):
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if words[0].endswith(b"/sluiced") and str(self.state).encode() in words and pool.encode() in words:
+                if any(word.endswith(b"/sluiced") for word in words[:2]) and str(self.state).encode() in words and (not pool or pool.encode() in words):
                     return int(entry.name)
         return None
 
@@ -371,6 +371,10 @@ pools:
     def destroy(self):
         self.stop()
         unmount_below(self.directory)
+        while pid := self.daemon_pid(""):  # one that outlived the plugin, of any pool
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            time.sleep(0.01)
 
 
 def new_directory(prefix="sluice-test-"):

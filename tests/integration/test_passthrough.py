@@ -239,35 +239,3 @@ def test_a_file_system_without_passthrough(make_plugin, s3, s3_volume):
         plugin.destroy()
     finally:
         harness.remove_directory(directory)
-
-
-def test_an_attacker_in_place_of_the_daemon(s3, s3_volume):
-    """What the daemon's user may read, or could have the plugin read for it, is not shown through a volume."""
-    directory = harness.new_directory()
-    programs = directory / "bin"
-    programs.mkdir(mode=0o755)
-    shutil.copy(harness.BUILD / "bin" / "sluice-csi", programs / "sluice-csi")
-    shutil.copy(pathlib.Path(__file__).with_name("attacker.py"), programs / "sluiced")
-    os.chmod(programs / "sluiced", 0o755)
-    s3.bucket("attacked")
-    plugin = harness.Plugin(directory, SSD % "64MiB", program=programs / "sluice-csi")
-    tier = plugin.state / "pools" / "default" / "ssd"
-    (tier / "root").write_text("an administrator's own")
-    try:
-        plugin.stage("v", *s3_volume("attacked"))
-        report = tier / "report.json"
-        harness.wait_until(report.exists, what="the attacker's report")
-        answers = json.loads(report.read_text())
-        permission_denied, invalid, not_found, exhausted = 7, 3, 5, 8
-        assert answers.pop("a cache file") == [0, True]
-        assert answers.pop("the same inode again") == [0, True]
-        assert answers.pop("no descriptor") == [invalid, False]
-        assert answers.pop("two descriptors") == [invalid, False]
-        assert answers.pop("another volume") == [not_found, False]
-        assert answers.pop("one too many") == [exhausted, False]
-        assert set(answers) == {"a file of root", "a file of root in the tier", "its own program", "a directory", "a device", "a pipe", "a socket", "opened for writing",
-                                "opened as a path", "a file elsewhere", "a file without a name", "a link to a file of root"}
-        assert {name: answer for name, answer in answers.items() if answer != [permission_denied, False]} == {}
-    finally:
-        plugin.destroy()
-        harness.remove_directory(directory)

@@ -1,0 +1,123 @@
+// Pool: its daemon is found or started, and started again.
+#include <fcntl.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "common/unix_socket.h"
+#include "csi/pool.h"
+
+namespace sluice::csi {
+
+void Pool::Supervise() {
+  Duration backoff = kBackoffFirst;
+  Instant last_ready = Clock::System().Now();
+  for (;;) {
+    const uint64_t generation = Generation();
+    const Instant start = Clock::System().Now();
+    const std::string ended = RunDaemon();
+    const Instant now = Clock::System().Now();
+    const bool had_answered = Generation() != generation;
+    if (had_answered) last_ready = now;
+    if (now - start > kBackoffMax) backoff = kBackoffFirst;
+    // One that can start is worth starting again soon: readers wait for it.
+    if (had_answered) backoff = std::min(backoff, kBackoffServingMax);
+    std::unique_lock lock(mutex_);
+    if (stop_) return;
+    last_failure_ = fmt::format("sluiced has ended with {}", ended);
+    ++restarts_;
+    spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", config().name, ended,
+                 backoff / std::chrono::milliseconds(1));
+    if (now - last_ready > kAbortAfter) GiveUpConnections();
+    changed_.wait_for(lock, backoff, [this] { return stop_; });
+    if (stop_) return;
+    backoff = std::min(backoff * 2, kBackoffMax);
+  }
+}
+
+// Who listens in the daemon's own directory may be anybody: only the pool's user is spoken to.
+StatusOr<MessageSocket> Pool::Connect() const {
+  const std::string path = PoolDirectory(options_.state_directory, config().name) + "/broker.sock";
+  ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return ErrnoStatus(errno, path);
+  if (peer.uid != static_cast<uid_t>(config().uid)) {
+    return PermissionDenied("user {} listens at {}, which is the pool's user {}'s", peer.uid, path, config().uid);
+  }
+  ::fcntl(fd.get(), F_SETFL, 0);  // from here on who sends or receives waits
+  return MessageSocket(std::move(fd));
+}
+
+// Returns when it listens.
+StatusOr<MessageSocket> Pool::StartDaemon(std::optional<DaemonProcess>& process) {
+  constexpr Duration kPoll = std::chrono::milliseconds(2);
+  std::vector<std::string> arguments = {"--state-dir", options_.state_directory, "--pool", config().name,
+                                        "--restarts",  std::to_string(restarts_)};
+  if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
+  ASSIGN_OR_RETURN(DaemonProcess started, DaemonProcess::Start({.program = options_.daemon_program,
+                                                                .arguments = std::move(arguments),
+                                                                .uid = static_cast<uid_t>(config().uid),
+                                                                .gid = static_cast<gid_t>(config().gid)}));
+  process.emplace(std::move(started));
+  const Instant end = Clock::System().Now() + kStartDeadline;
+  for (;;) {
+    if (Stopping()) return Unavailable("the plugin stops");
+    if (const std::string how = process->Wait(kPoll); !how.empty()) return Unavailable("{}", how);
+    if (auto socket = Connect(); socket.ok()) return socket;
+    if (Clock::System().Now() > end) {
+      return DeadlineExceeded("no answer after {} min", kStartDeadline / std::chrono::minutes(1));
+    }
+  }
+}
+
+std::string Pool::RunDaemon() {
+  tiers_ = TierDirectories::Open(config());
+  std::optional<DaemonProcess> process;
+  auto socket = Connect();  // to one that a plugin before this one has left
+  if (socket.ok()) {
+    if (auto found = DaemonProcess::Listening(socket->fd(), static_cast<uid_t>(config().uid))) {
+      process.emplace(*std::move(found));
+    }
+  } else {
+    socket = StartDaemon(process);
+  }
+  if (!socket.ok()) return std::string(Message(socket.status()));
+  held_.clear();
+  strangers_.clear();
+  socket->SetReceiveDeadline(kHelloDeadline);
+  ReceiveLoop(*socket);
+  return process ? EndOf(*process) : "the loss of its connection";
+}
+
+// Its connection has ended.
+std::string Pool::EndOf(DaemonProcess& process) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stop_ && !volumes_.empty()) {
+      process.LetGo();
+      return "the plugin";
+    }
+    if (stop_) process.Signal(SIGTERM);
+  }
+  // It is dying, or makes no sense.
+  std::string how = process.Wait(kStopDeadline);
+  if (how.empty()) {
+    process.Signal(SIGKILL);
+    how = process.Wait(kStopDeadline);
+  }
+  return how;
+}
+
+bool Pool::Stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stop_;
+}
+
+}  // namespace sluice::csi

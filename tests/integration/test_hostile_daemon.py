@@ -1,0 +1,93 @@
+"""An attacker in the daemon's place gets nothing from the plugin but its own cache, and holds up nobody else."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+
+import pytest
+
+import harness
+
+CONFIG = "pools: {default: {tiers: [{medium: ssd, quota: 64MiB}]}}"
+OK, INVALID, NOT_FOUND, PERMISSION_DENIED, EXHAUSTED = 0, 3, 5, 7, 8
+NO_FUSE = ["none", "two", "null", "file"]  # volumes that the attacker hands back with something else
+
+
+@pytest.fixture
+def attacked(s3):
+    """A plugin whose daemon is attacker.py, and the attacker's tier."""
+    directory = harness.new_directory()
+    programs = directory / "bin"
+    programs.mkdir(mode=0o755)
+    shutil.copy(harness.BUILD / "bin" / "sluice-csi", programs / "sluice-csi")
+    shutil.copy(pathlib.Path(__file__).with_name("attacker.py"), programs / "sluiced")
+    os.chmod(programs / "sluiced", 0o755)
+    s3.bucket("attacked")
+    plugin = harness.Plugin(directory, CONFIG, program=programs / "sluice-csi")
+    tier = plugin.state / "pools" / "default" / "ssd"
+    (tier / "root").write_text("an administrator's own")
+    yield plugin, tier
+    plugin.destroy()
+    harness.remove_directory(directory)
+
+
+def written(path):
+    harness.wait_until(path.exists, seconds=60, what=f"the attacker's {path.name}")
+    return json.loads(path.read_text())
+
+
+def restart(plugin):
+    os.kill(plugin.process.process.pid, signal.SIGKILL)
+    plugin.process.process.wait()
+    plugin.start()
+
+
+def condition(plugin, volume):
+    request = plugin.messages.NodeGetVolumeStatsRequest(volume_id=volume, volume_path=str(plugin.staging(volume)))
+    return plugin.node("NodeGetVolumeStats", request).volume_condition
+
+
+def test_backing_files(attacked, s3_volume):
+    """What the daemon's user may read, or could have the plugin read for it, is not shown through a volume."""
+    plugin, tier = attacked
+    plugin.stage("v", *s3_volume("attacked"))
+    answers = written(tier / "report.json")
+    assert answers.pop("a cache file") == [OK, True]
+    assert answers.pop("the same inode again") == [OK, True]
+    assert answers.pop("no descriptor") == [INVALID, False]
+    assert answers.pop("two descriptors") == [INVALID, False]
+    assert answers.pop("another volume") == [NOT_FOUND, False]
+    assert answers.pop("one too many") == [EXHAUSTED, False]
+    assert set(answers) == {"a file of root", "a file of root in the tier", "its own program", "a directory", "a device", "a pipe", "a socket", "opened for writing",
+                            "opened as a path", "a file elsewhere", "a file without a name", "a link to a file of root"}
+    assert {name: answer for name, answer in answers.items() if answer != [PERMISSION_DENIED, False]} == {}
+
+
+def test_what_it_says_it_serves(attacked, s3_volume):
+    """A plugin that begins believes its own records: it takes back FUSE descriptors of staged volumes, and nothing else."""
+    plugin, tier = attacked
+    volume = s3_volume("attacked")
+    for name in [*NO_FUSE, "v"]:
+        plugin.stage(name, *volume)
+    written(tier / "report.json")
+    restart(plugin)
+    told = written(tier / "told.json")
+    assert set(told) >= {*NO_FUSE, "stranger", "stranger-0"} and "v" not in told
+    assert len(told) <= 1024
+    plugin.stage("v", *volume)  # with the parameters of the record, not with the attacker's
+    for name in NO_FUSE:
+        assert condition(plugin, name).abnormal
+
+
+def test_one_that_reads_nothing(attacked, s3_volume):
+    """The plugin does not wait for it for ever, and has another daemon in its place."""
+    plugin, tier = attacked
+    plugin.stage("v", *s3_volume("attacked"))
+    written(tier / "report.json")
+    for _ in range(2):
+        restart(plugin)
+    deaf = written(tier / "deaf.json")
+    harness.wait_until(lambda: plugin.daemon_pid() not in (None, deaf), seconds=60, what="another daemon")
+    harness.wait_until(plugin.ready, what="its answer")

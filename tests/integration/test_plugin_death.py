@@ -1,0 +1,167 @@
+"""The plugin dies or is started again: its volumes are served on, and the next plugin goes on with them."""
+
+import mmap
+import os
+import random
+import signal
+import threading
+
+import harness
+
+MIB = 1 << 20
+PASSED = 'sluice_opens_total{path="passthrough"}'
+
+
+def kill_plugin(plugin):
+    os.kill(plugin.process.process.pid, signal.SIGKILL)
+    plugin.process.process.wait()
+
+
+def restart(plugin):
+    """A plugin after a killed one; the daemon is the same."""
+    daemon = plugin.daemon_pid()
+    kill_plugin(plugin)
+    plugin.start()
+    assert plugin.daemon_pid() == daemon
+
+
+def data(size, seed):
+    return random.Random(seed).randbytes(size)
+
+
+def test_readers_do_not_notice(make_plugin, s3, s3_volume):
+    want = {f"f{i}": data(2 * MIB + i, i) for i in range(8)}
+    for name, content in want.items():
+        (s3.bucket("death") / name).write_bytes(content)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 8MiB}]}}")  # half of it is always cold
+    path = plugin.mount("v", *s3_volume("death"))
+    held = open(path / "f0", "rb")
+    m = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ)
+    problems, reads, stop = [], [0], threading.Event()
+
+    def read(seed):
+        choose = random.Random(seed)
+        while not stop.is_set():
+            name = choose.choice(list(want))
+            try:
+                if (path / name).read_bytes() != want[name]:
+                    problems.append(f"{name}: wrong bytes")
+                reads[0] += 1
+            except OSError as error:
+                problems.append(f"{name}: {error}")
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            kill_plugin(plugin)
+            before = reads[0]
+            harness.wait_until(lambda: reads[0] > before + 5, what="reads without a plugin")
+            plugin.start()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+    assert problems == []
+    assert m[:] == want["f0"]
+    m.close()
+    held.close()
+
+
+def test_the_next_plugin_has_everything(make_plugin, s3, s3_volume):
+    bucket = s3.bucket("next")
+    (bucket / "file").write_bytes(data(4 * MIB, 1))
+    plugin = make_plugin()
+    context, secrets = s3_volume("next")
+    path = plugin.mount("v", context, secrets)
+    plugin.sluice("prewarm", "v", "--wait")
+    with open(path / "file", "rb") as f:  # passed through: its backing file is the next plugin's, too
+        assert f.read() == data(4 * MIB, 1)
+        restart(plugin)
+        stats = plugin.node("NodeGetVolumeStats", plugin.messages.NodeGetVolumeStatsRequest(volume_id="v", volume_path=str(path)))
+        assert not stats.volume_condition.abnormal and stats.volume_condition.message == "served"
+        plugin.mount("v", context, secrets)  # what is staged and published stays so
+        # The next plugin has what the next daemon needs: the descriptor, the credentials, the backing files.
+        old = plugin.daemon_pid()
+        os.kill(old, signal.SIGKILL)
+        harness.wait_until(lambda: plugin.daemon_pid() not in (None, old) and plugin.ready(), what="the next daemon")
+        f.seek(0)
+        assert f.read() == data(4 * MIB, 1)
+    plugin.sluice("evict", "v")
+    assert (path / "file").read_bytes() == data(4 * MIB, 1)  # from the source, with the credentials
+    # And ends it like its own.
+    plugin.unmount("v")
+    assert plugin.json("mounts").get("mounts", []) == []
+    restart(plugin)
+    assert plugin.json("mounts").get("mounts", []) == []
+
+
+def test_a_volume_that_went_without_a_plugin(make_plugin, s3, s3_volume):
+    """Its mount was taken away while no plugin was there: the daemon is told to forget it."""
+    (s3.bucket("gone") / "file").write_bytes(b"x")
+    plugin = make_plugin()
+    context, secrets = s3_volume("gone")
+    path = plugin.mount("v", context, secrets)
+    assert (path / "file").read_bytes() == b"x"
+    kill_plugin(plugin)
+    for record in (plugin.state / "staged").rglob("*.json"):
+        record.unlink()
+    plugin.start()
+    harness.wait_until(lambda: plugin.json("mounts").get("mounts", []) == [], what="the daemon to forget it")
+    assert (plugin.mount("v", context, secrets) / "file").read_bytes() == b"x"
+
+
+def test_a_plugin_that_ends_leaves_its_volumes(make_plugin, s3, s3_volume):
+    want = data(3 * MIB, 4)
+    (s3.bucket("left") / "file").write_bytes(want)
+    plugin = make_plugin()
+    path = plugin.mount("v", *s3_volume("left"))
+    daemon = plugin.daemon_pid()
+    plugin.stop()
+    assert plugin.daemon_pid() == daemon
+    assert (path / "file").read_bytes() == want
+    plugin.start()
+    assert plugin.daemon_pid() == daemon
+    plugin.unmount("v")
+    plugin.stop()  # it serves nothing: nobody needs it
+    assert plugin.daemon_pid() is None
+
+
+def test_a_daemon_that_nobody_needs_ends(make_plugin):
+    plugin = make_plugin()
+    kill_plugin(plugin)
+    harness.wait_until(lambda: plugin.daemon_pid() is None, seconds=60, what="the daemon's end")  # after half a minute alone
+
+
+def test_plugins_take_turns(make_plugin, s3, s3_volume):
+    """One that begins while another still ends waits for it, and takes over what it served."""
+    (s3.bucket("turns") / "file").write_bytes(b"x")
+    plugin = make_plugin()
+    path = plugin.mount("v", *s3_volume("turns"))
+    os.kill(plugin.process.process.pid, signal.SIGSTOP)
+    old = plugin.process
+    try:
+        threading.Timer(1, lambda: os.kill(old.process.pid, signal.SIGKILL)).start()
+        plugin.start()
+    finally:
+        old.process.wait()
+    assert (path / "file").read_bytes() == b"x"
+    plugin.unmount("v")
+
+
+def test_passthrough_goes_on(make_plugin, s3, s3_volume):
+    want = {f"f{i}": data(MIB, 10 + i) for i in range(4)}
+    for name, content in want.items():
+        (s3.bucket("passed") / name).write_bytes(content)
+    plugin = make_plugin()
+    path = plugin.mount("v", *s3_volume("passed", access="large-files"))
+    plugin.sluice("prewarm", "v", "--wait")
+    handle = open(path / "f0", "rb")
+    restart(plugin)
+    before = plugin.metric(PASSED)
+    for name, content in want.items():  # f0 with the backing file that is open, the others with new ones
+        assert (path / name).read_bytes() == content
+    assert plugin.metric(PASSED) == before + 4
+    assert plugin.metric("sluice_backing_files") == 4
+    handle.close()
