@@ -18,6 +18,7 @@
 #include "csi/controller_service.h"
 #include "csi/identity_service.h"
 #include "csi/node_service.h"
+#include "csi/restorer.h"
 
 namespace sluice::csi {
 namespace {
@@ -26,6 +27,7 @@ struct Flags {
   std::string endpoint;
   std::string node_id;
   std::string state_directory;
+  std::string run_directory = "/run/sluice";
   std::string config_file;
   std::string kubelet_directory;
 };
@@ -66,14 +68,19 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
   ASSIGN_OR_RETURN(const PoolConfigs configs, LoadPoolConfigs(flags.config_file, flags.state_directory));
   ASSIGN_OR_RETURN(const auto records, VolumeRecords::Open(flags.state_directory + "/volumes"));
   const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "sluiced";
+  const Mounter mounter(flags.kubelet_directory);
+  const Staging staging(mounter);
+  KeyedLock turns;
+  Restorer restorer(staging, turns);
   ASSIGN_OR_RETURN(const auto pools, Pools::Start(configs, {.config = {},
                                                             .state_directory = flags.state_directory,
+                                                            .run_directory = flags.run_directory,
                                                             .config_file = flags.config_file,
-                                                            .daemon_program = program}));
-  Mounter mounter(flags.kubelet_directory);
+                                                            .daemon_program = program,
+                                                            .on_lost = [&restorer] { restorer.Wake(); }}));
   IdentityService identity(*pools);
   ControllerService controller(*records, *pools);
-  NodeService node(flags.node_id, mounter, *pools);
+  NodeService node(flags.node_id, mounter, staging, *pools, turns);
 
   grpc::ResourceQuota quota("csi");
   quota.SetMaxThreads(64);
@@ -88,6 +95,7 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
   if (server == nullptr) return Unavailable("{} cannot be listened on", socket);
   spdlog::info("sluice-csi {} serves {} for node {}", SLUICE_VERSION, socket, flags.node_id);
 
+  const std::jthread restoring = restorer.Start(*pools);
   int signal = 0;
   ::sigwait(&signals, &signal);
   spdlog::info("signal {}: sluice-csi stops", signal);
@@ -112,6 +120,9 @@ int main(int argc, char** argv) {
   app.add_option("--endpoint", flags.endpoint, "Where to listen: unix:///PATH")->required();
   app.add_option("--node-id", flags.node_id, "The node's name in Kubernetes")->required();
   app.add_option("--state-dir", flags.state_directory, "Directory for caches and records")->required();
+  app.add_option("--run-dir", flags.run_directory,
+                 "Directory for what must not reach a disk, on a tmpfs; outlives the plugin")
+      ->capture_default_str();
   app.add_option("--config", flags.config_file, "Configuration file (docs/configuration.md); none: the defaults");
   app.add_option("--kubelet-dir", flags.kubelet_directory,
                  "Accept only staging and target paths below this directory, such as /var/lib/kubelet");

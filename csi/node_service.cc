@@ -21,7 +21,7 @@ namespace v1 = ::csi::v1;
 
 StringMap ToMap(const google::protobuf::Map<std::string, std::string>& map) { return {map.begin(), map.end()}; }
 
-bool IsFuse(const MountInfo& mount) { return mount.type == fmt::format("fuse.{}", Mounter::kFuseType); }
+bool IsFuse(const MountInfo& mount) { return Staging::IsFuse(mount); }
 bool IsNative(const MountInfo& mount) { return !NativeTree::NameOf(mount).empty(); }
 bool IsOurs(const MountInfo& mount) { return IsFuse(mount) || IsNative(mount); }
 
@@ -92,25 +92,6 @@ StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::
   return false;
 }
 
-Status NodeService::MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool) {
-  if (spec.ring() && !Mounter::KernelHasRing()) {
-    return FailedPrecondition(
-        "volume parameter 'transport': this node's kernel has no FUSE over io_uring (Linux 6.14), or it is switched "
-        "off: "
-        "write Y to /sys/module/fuse/parameters/enable_uring");
-  }
-  RETURN_IF_ERROR(mounter_.MakeDirectory(path));
-  ASSIGN_OR_RETURN(FuseMount mount, mounter_.MountFuse(path, spec.source()));
-  if (const Status status = pool.Mount(spec, std::move(mount), path); !status.ok()) {
-    (void)mounter_.Unmount(path);
-    return status;
-  }
-  if (const Status status = mounter_.SetReadAhead(path, kReadAheadBytes); !status.ok()) {
-    spdlog::warn("{}; large reads are slower: the kernel asks for 128 KiB at a time", Message(status));
-  }
-  return absl::OkStatus();
-}
-
 Status NodeService::Stage(const v1::NodeStageVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.volume_id(), "NodeStageVolume", "volume_id"));
   RETURN_IF_ERROR(Require(request.staging_target_path(), "NodeStageVolume", "staging_target_path"));
@@ -127,7 +108,7 @@ Status NodeService::Stage(const v1::NodeStageVolumeRequest& request) {
   }
   ASSIGN_OR_RETURN(const bool staged, IsStaged(request.staging_target_path(), parameters.spec));
   if (staged) return absl::OkStatus();
-  return MountAndServe(request.staging_target_path(), parameters.spec, *pool);
+  return staging_.Mount(request.staging_target_path(), parameters.spec, *pool);
 }
 
 grpc::Status NodeService::NodeStageVolume(grpc::ServerContext*, const v1::NodeStageVolumeRequest* request,
@@ -142,7 +123,9 @@ Status NodeService::Unstage(const v1::NodeUnstageVolumeRequest& request) {
   if (!turn.held()) return TurnTimedOut(request.volume_id());
   RETURN_IF_ERROR(mounter_.Unmount(request.staging_target_path()));
   Pool* const pool = pools_.Serving(request.volume_id());
-  return pool != nullptr ? pool->Unmount(request.volume_id()) : absl::OkStatus();
+  if (pool != nullptr) RETURN_IF_ERROR(pool->Unmount(request.volume_id()));
+  Pool* const recording = pools_.Recording(request.volume_id());
+  return recording != nullptr ? recording->Forget(request.volume_id()) : absl::OkStatus();
 }
 
 grpc::Status NodeService::NodeUnstageVolume(grpc::ServerContext*, const v1::NodeUnstageVolumeRequest* request,
@@ -178,6 +161,13 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
   RETURN_IF_ERROR(mounter_.MakeDirectory(request.target_path()));
+  // First: whatever happens from here on, the path shows the volume again when it is mounted anew.
+  broker::v1::PublishedPath record;
+  record.set_path(request.target_path());
+  record.set_sub_path(options.sub_path);
+  record.set_no_exec(options.no_exec);
+  record.set_no_atime(options.no_atime);
+  RETURN_IF_ERROR(pools_.Serving(request.volume_id())->AddPublished(request.volume_id(), record));
   const Status native = PublishNatively(parameters.spec, request.target_path(), options);
   if (native.ok() || parameters.spec.access() == "native") return native;
   // A subPath is looked up in the volume, and waits for its daemon.
@@ -226,6 +216,9 @@ Status NodeService::Unpublish(const v1::NodeUnpublishVolumeRequest& request) {
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
   ASSIGN_OR_RETURN(const auto published, FindMount(request.target_path()));
+  if (Pool* const pool = pools_.Recording(request.volume_id()); pool != nullptr) {
+    RETURN_IF_ERROR(pool->RemovePublished(request.volume_id(), request.target_path()));
+  }
   RETURN_IF_ERROR(mounter_.UnmountAndRemove(request.target_path()));
   if (published && IsNative(*published)) ReleaseUnmounted(NativeTree::NameOf(*published));
   return absl::OkStatus();
@@ -260,7 +253,10 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   }
   condition->set_abnormal(!fs.ok() || pool == nullptr || !pool->ready());
   if (pool == nullptr) {
-    condition->set_message("no daemon serves this mount; a pod that is started again gets a new one");
+    condition->set_message(pools_.Recording(request.volume_id()) != nullptr
+                               ? "the volume was lost with its daemon and is being mounted anew; a container that is "
+                                 "started again gets it"
+                               : "no daemon serves this mount; a pod that is started again gets a new one");
   } else if (!pool->ready()) {
     condition->set_message(fmt::format("the cache daemon is being restarted: {}", pool->last_failure()));
   } else {

@@ -1,7 +1,7 @@
 // CSI Node: volumes staged (mounted and served) and published (bind-mounted) on this node.
 //
 // Every call is idempotent, may come at once with others for the same volume, and cleans up after an earlier try that
-// broke off. What is staged is known from the kernel's mount table and the pools, not from files.
+// broke off. What is staged is known from the kernel's mount table and the pools.
 //
 // Threads:   thread-safe; calls for one volume take turns.
 // Limits:    kTurnDeadline for its turn; the Pool's deadlines; kVolumeDeadline for a volume that may hang.
@@ -10,6 +10,7 @@
 #include "csi/keyed_lock.h"
 #include "csi/mounter.h"
 #include "csi/pools.h"
+#include "csi/staging.h"
 #include "csi/volume_parameters.h"
 #include "proto/csi.grpc.pb.h"
 
@@ -21,10 +22,10 @@ class NodeService final : public ::csi::v1::Node::Service {
   static constexpr Duration kReadyDeadline = std::chrono::seconds(20);
   static constexpr Duration kVolumeDeadline = std::chrono::seconds(10);
   static constexpr int64_t kVolumesMax = 1024;
-  static constexpr uint64_t kReadAheadBytes = 1 << 20;
 
-  NodeService(std::string node_id, Mounter& mounter, Pools& pools)
-      : node_id_(std::move(node_id)), mounter_(mounter), pools_(pools) {}
+  // `turns`: one for each volume.
+  NodeService(std::string node_id, const Mounter& mounter, const Staging& staging, Pools& pools, KeyedLock& turns)
+      : node_id_(std::move(node_id)), mounter_(mounter), staging_(staging), pools_(pools), turns_(turns) {}
 
 #define SLUICE_CSI_CALL(Name)                                                                                        \
   grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, ::csi::v1::Name##Response* reply) \
@@ -42,7 +43,6 @@ class NodeService final : public ::csi::v1::Node::Service {
   Status Stage(const ::csi::v1::NodeStageVolumeRequest& request);
   // True when it is mounted and served as asked for; clears away what is dead.
   StatusOr<bool> IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec);
-  Status MountAndServe(const std::string& path, const broker::v1::VolumeSpec& spec, Pool& pool);
   Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
   Status Publish(const ::csi::v1::NodePublishVolumeRequest& request);
   // Mounts the volume's tree in the cache, if it is complete.
@@ -53,9 +53,10 @@ class NodeService final : public ::csi::v1::Node::Service {
   Status GetStats(const ::csi::v1::NodeGetVolumeStatsRequest& request, ::csi::v1::NodeGetVolumeStatsResponse* reply);
 
   const std::string node_id_;
-  Mounter& mounter_;
+  const Mounter& mounter_;
+  const Staging& staging_;
   Pools& pools_;
-  KeyedLock turns_;
+  KeyedLock& turns_;
 };
 
 }  // namespace sluice::csi

@@ -9,15 +9,18 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "csi/mount_table.h"
 #include "csi/native_tree.h"
 
 namespace sluice::csi {
 
 StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
   ASSIGN_OR_RETURN(std::unique_ptr<StagedVolumes> staged,
-                   StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.config.name)));
+                   StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.config.name),
+                                       fmt::format("{}/{}", options.run_directory, options.config.name)));
   std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
   RETURN_IF_ERROR(pool->PrepareDirectories());
+  RETURN_IF_ERROR(pool->ForgetUnmounted());
   pool->supervisor_ = std::thread([raw = pool.get()] { raw->Supervise(); });
   return pool;
 }
@@ -69,6 +72,21 @@ Status Pool::PrepareDirectories() const {
   return absl::OkStatus();
 }
 
+// Of what was mounted in an earlier boot of the node, nothing is left.
+Status Pool::ForgetUnmounted() {
+  for (const std::string& id : staged_->Ids()) {
+    const broker::v1::StagedVolume& staged = *staged_->Find(id);
+    std::vector<std::string> paths = {staged.staging_path()};
+    for (const auto& published : staged.published()) paths.push_back(published.path());
+    const bool is_mounted = std::ranges::any_of(paths, [](const std::string& path) {
+      const auto mount = FindMount(path);
+      return !mount.ok() || mount->has_value();
+    });
+    if (!is_mounted) RETURN_IF_ERROR(staged_->Remove(id));
+  }
+  return absl::OkStatus();
+}
+
 void Pool::ReceiveLoop(MessageSocket& socket) {
   for (;;) {
     auto received = socket.Receive();
@@ -88,8 +106,7 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
 void Pool::GiveUpRings() {
   std::erase_if(volumes_, [this](const auto& entry) {
     if (!entry.second.spec.ring()) return false;
-    (void)staged_->Remove(entry.first);
-    spdlog::error("pool {}: volume {} has 'transport: ring' and is given up with its daemon; stage it again",
+    spdlog::error("pool {}: volume {} has 'transport: ring' and is lost with its daemon: its readers get an error",
                   config().name, entry.first);
     return true;
   });
@@ -101,6 +118,7 @@ void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
   } else if (message.has_hello()) {
     socket.SetReceiveDeadline(Duration::zero());
     Resume(socket);
+    options_.on_lost();
   } else if (message.has_result()) {
     const std::lock_guard lock(mutex_);
     if (const auto found = pending_.find(message.number()); found != pending_.end()) {
@@ -222,14 +240,9 @@ void Pool::OnMountAnswered(const std::string& volume_id, const broker::v1::Resul
   if (found->second.established) {
     spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", config().name, volume_id,
                   result.message());
+    options_.on_lost();
   }
-  Forget(volume_id);
-}
-
-// REQUIRES: mutex_ is held.
-void Pool::Forget(const std::string& volume_id) {
-  volumes_.erase(volume_id);
-  if (const Status removed = staged_->Remove(volume_id); !removed.ok()) spdlog::warn("{}", Message(removed));
+  volumes_.erase(found);
 }
 
 uint64_t Pool::Generation() const {

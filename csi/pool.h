@@ -5,9 +5,11 @@
 // see no error. The daemon holds the same: when the plugin dies its volumes are served on, and the next plugin, which
 // finds the daemon listening, is handed them back.
 //
+// When both die the connections are lost. What was staged, and where pods have it, is recorded (StagedVolumes), so that
+// it can be mounted anew (Staging::Restore).
+//
 // Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
-// Owns:        the daemon's process while it serves no volume, the descriptors, the credentials of mounted volumes (in
-//              memory only).
+// Owns:        the daemon's process while it serves no volume, the descriptors, the credentials of mounted volumes.
 // Limits:      kMountDeadline per Mount; kBackoffMax between restarts; kStartDeadline for a daemon to listen, and
 //              kHelloDeadline to say what it serves: then it is killed. After kAbortAfter without a daemon the
 //              connections are given up, so that nothing waits for ever (readers get ENOTCONN).
@@ -16,6 +18,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +26,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/message_socket.h"
 #include "common/pool_config.h"
@@ -37,8 +41,10 @@ namespace sluice::csi {
 struct PoolOptions {
   PoolConfig config;
   std::string state_directory;
-  std::string config_file;  // empty: none
+  std::string run_directory;  // on a tmpfs
+  std::string config_file;    // empty: none
   std::string daemon_program;
+  std::function<void()> on_lost;  // Lost() may have grown; any thread, no call back into the pool
 };
 
 class Pool {
@@ -68,10 +74,21 @@ class Pool {
   std::string last_failure() const;
   uint64_t restarts() const { return restarts_; }
 
-  // Hands a new mount to the daemon and returns when it is served.
-  Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path);
+  // Hands a new mount to the daemon and returns when it is served. `restored`: in place of one that is lost.
+  Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path, bool restored);
   // Tells the daemon, and lets the connection go. Nothing happens when the volume is not there.
   Status Unmount(const std::string& volume_id);
+
+  // What is recorded of volumes, of which a plugin after this one will know.
+  Status AddPublished(const std::string& volume_id, const broker::v1::PublishedPath& published);
+  Status RemovePublished(const std::string& volume_id, const std::string& path);
+  Status Forget(const std::string& volume_id);
+  std::optional<broker::v1::StagedVolume> RecordOf(const std::string& volume_id) const;
+  // NOT_FOUND when they were not kept.
+  StatusOr<broker::v1::Credentials> CredentialsOf(const std::string& volume_id) const;
+  // The volumes that were staged and that nobody serves any more; none while there is no daemon.
+  std::vector<std::string> Lost() const;
+
   struct Tree {
     std::string name;
     UniqueFd root;
@@ -100,6 +117,7 @@ class Pool {
   Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
       : options_(std::move(options)), staged_(std::move(staged)) {}
   Status PrepareDirectories() const;
+  Status ForgetUnmounted();
   void Supervise();
   // Converses with one daemon until it ends; how it ended.
   std::string RunDaemon();
@@ -111,7 +129,6 @@ class Pool {
   void OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
   void Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors);
   void Resume(MessageSocket& socket);
-  void Forget(const std::string& volume_id);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   struct Answer {
     broker::v1::Result result;

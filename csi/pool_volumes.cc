@@ -34,8 +34,10 @@ StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, int descriptor, Du
   return Unavailable("pool {}: the daemon ended over the request", config().name);
 }
 
-Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path) {
+Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path,
+                   bool restored) {
   broker::v1::Message request;
+  request.mutable_mount()->set_restored(restored);
   *request.mutable_mount()->mutable_volume() = spec;
   request.mutable_mount()->set_fuse_init(mount.fuse_init);
   const int descriptor = mount.fd.get();
@@ -50,14 +52,14 @@ Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const st
   const Status status = StatusOf(Ask(std::move(request), descriptor, kMountDeadline));
   const std::lock_guard lock(mutex_);
   if (status.ok()) return staged_->Put(spec, staging_path);
-  Forget(spec.volume_id());
+  volumes_.erase(spec.volume_id());
   return status;
 }
 
 Status Pool::Unmount(const std::string& volume_id) {
   {
     const std::lock_guard lock(mutex_);
-    Forget(volume_id);
+    volumes_.erase(volume_id);
     if (socket_ == nullptr) return absl::OkStatus();  // the next daemon will not hear of it
   }
   broker::v1::Message request;
@@ -88,6 +90,41 @@ void Pool::ReleaseTree(const std::string& name) {
   leased_.erase(name);
   if (socket_ == nullptr) return;  // the next daemon hears what is mounted
   if (const Status sent = socket_->Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
+}
+
+Status Pool::AddPublished(const std::string& volume_id, const broker::v1::PublishedPath& published) {
+  const std::lock_guard lock(mutex_);
+  return staged_->AddPublished(volume_id, published);
+}
+
+Status Pool::RemovePublished(const std::string& volume_id, const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  return staged_->RemovePublished(volume_id, path);
+}
+
+Status Pool::Forget(const std::string& volume_id) {
+  const std::lock_guard lock(mutex_);
+  return staged_->Remove(volume_id);
+}
+
+std::optional<broker::v1::StagedVolume> Pool::RecordOf(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  const broker::v1::StagedVolume* const staged = staged_->Find(volume_id);
+  if (staged == nullptr) return std::nullopt;
+  return *staged;
+}
+
+StatusOr<broker::v1::Credentials> Pool::CredentialsOf(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  return staged_->CredentialsOf(volume_id);
+}
+
+std::vector<std::string> Pool::Lost() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  if (socket_ != nullptr) ids = staged_->Ids();
+  std::erase_if(ids, [this](const std::string& id) { return volumes_.contains(id); });
+  return ids;
 }
 
 bool Pool::Has(const std::string& volume_id) const {

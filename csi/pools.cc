@@ -33,6 +33,19 @@ Pool* Pools::Serving(const std::string& volume_id) const {
   return nullptr;
 }
 
+Pool* Pools::Recording(const std::string& volume_id) const {
+  for (const auto& [name, pool] : pools_) {
+    if (pool->RecordOf(volume_id).has_value()) return pool.get();
+  }
+  return nullptr;
+}
+
+std::vector<Pool*> Pools::All() const {
+  std::vector<Pool*> all;
+  for (const auto& [name, pool] : pools_) all.push_back(pool.get());
+  return all;
+}
+
 void Pools::ReleaseTree(const std::string& name) const {
   for (const auto& [pool_name, pool] : pools_) pool->ReleaseTree(name);
 }

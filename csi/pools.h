@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "csi/pool.h"
 
@@ -19,6 +20,9 @@ class Pools {
   StatusOr<Pool*> Find(const std::string& name) const;
   // The pool that serves the volume; null when none does.
   Pool* Serving(const std::string& volume_id) const;
+  // The pool that has a record of the volume; null when none has.
+  Pool* Recording(const std::string& volume_id) const;
+  std::vector<Pool*> All() const;
   // Whichever pool has it.
   void ReleaseTree(const std::string& name) const;
   bool AllReady() const;

@@ -61,7 +61,7 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   mount->fuse_init = request.fuse_init();
   ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache,
                                                         context_.loop, context_.node_limits, &context_.throttled_ns));
-  if (!request.resume()) {
+  if (!request.resume() && !request.restored()) {
     RETURN_IF_ERROR(Annotate(io::CallOn(context_.loop, mount->dataset->Check()), spec.source()));
   }
   fuse::SessionOptions session;

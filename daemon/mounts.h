@@ -3,7 +3,8 @@
 // Threads:   Add, Remove, Find, All from any thread but the loop; FindOnLoop on the loop.
 // Owns:      each mount's dataset and session, and its catalog's directory.
 // Limits:    kMountsMax mounts.
-// Errors:    Add: the source's (it is asked whether it exists, except on resume), and the session's.
+// Errors:    Add: the source's (it is asked whether it exists, unless the volume was mounted before), and the
+// session's.
 #pragma once
 
 #include <map>

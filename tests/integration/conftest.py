@@ -46,9 +46,9 @@ def make_plugin():
     """Starts a plugin with a configuration of the test's own."""
     made = []
 
-    def make(config=harness.Plugin.DEFAULT_CONFIG, arguments=()):
+    def make(config=harness.Plugin.DEFAULT_CONFIG, arguments=(), **options):
         directory = harness.new_directory()
-        plugin = harness.Plugin(directory, config, arguments)
+        plugin = harness.Plugin(directory, config, arguments, **options)
         made.append(plugin)
         return plugin
 

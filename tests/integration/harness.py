@@ -84,6 +84,14 @@ def unmount_below(directory):
             subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
 
 
+def readable(path):
+    """Whether a file can be read, by now."""
+    try:
+        return bool(pathlib.Path(path).read_bytes())
+    except OSError:
+        return False
+
+
 class Process:
     """A server that is stopped by its process id."""
 
@@ -258,10 +266,11 @@ pools:
     source: {deadline: 5s}
 """
 
-    def __init__(self, directory, config=DEFAULT_CONFIG, arguments=(), program=BUILD / "bin" / "sluice-csi"):
+    def __init__(self, directory, config=DEFAULT_CONFIG, arguments=(), program=BUILD / "bin" / "sluice-csi", run=None):
         self.program = program
         self.directory = pathlib.Path(directory)
         self.state = self.directory / "state"
+        self.run = pathlib.Path(run or f"/dev/shm/{self.directory.name}")  # on a tmpfs
         self.endpoint = self.directory / "csi.sock"
         self.config = self.directory / "config.yaml"
         self.config.write_text(config)
@@ -271,7 +280,7 @@ pools:
 
     def start(self):
         self.process = Process([self.program, "--endpoint", f"unix://{self.endpoint}", "--node-id", "node-1", "--state-dir",
-                                str(self.state), "--config", str(self.config), *self.arguments], f"{self.directory}/plugin.log")
+                                str(self.state), "--run-dir", str(self.run), "--config", str(self.config), *self.arguments], f"{self.directory}/plugin.log")
         try:
             wait_until(lambda: self.ready() or self.process.process.poll() is not None, what="the plugin")
             assert self.process.process.poll() is None
@@ -375,6 +384,7 @@ pools:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
             time.sleep(0.01)
+        shutil.rmtree(self.run, ignore_errors=True)
 
 
 def new_directory(prefix="sluice-test-"):

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -10,9 +11,8 @@ namespace sluice {
 
 class TempDir {
  public:
-  TempDir() {
-    char name[] = "/tmp/sluice-unit-XXXXXX";
-    path_ = ::mkdtemp(name);
+  explicit TempDir(const std::string& parent = "/tmp") : path_(parent + "/sluice-unit-XXXXXX") {
+    if (::mkdtemp(path_.data()) == nullptr) std::abort();
   }
   ~TempDir() {
     std::error_code ignored;
