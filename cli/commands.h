@@ -52,4 +52,13 @@ struct MountFlags {
 int Mount(const Globals& globals, const MountFlags& flags);
 int Unmount(const Globals& globals, const MountFlags& flags);
 
+struct UpgradeFlags {
+  std::string csi_socket;
+  std::string pool = "default";
+  std::string program;  // empty: the plugin's own
+  double deadline_seconds = 60;
+};
+// Replaces the pool's daemon while its volumes are in use.
+int Upgrade(const Globals& globals, const UpgradeFlags& flags);
+
 }  // namespace sluice::cli

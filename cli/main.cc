@@ -24,6 +24,7 @@ struct Flags {
   Globals globals;
   PrewarmFlags prewarm;
   MountFlags mount;
+  UpgradeFlags upgrade;
   std::string job;
   std::string dataset;
   std::vector<std::string> patterns;
@@ -136,6 +137,21 @@ void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
   }
 }
 
+void AddUpgradeCommand(CLI::App& app, Flags& flags, Action& action) {
+  flags.upgrade.csi_socket = "/var/lib/sluice/csi.sock";
+  CLI::App* upgrade = Command(app, action, "upgrade", "Replace the daemon while its volumes are in use",
+                              [&] { return Upgrade(flags.globals, flags.upgrade); });
+  upgrade->add_option("--program", flags.upgrade.program,
+                      "The new sluiced, root's own; default: the one beside the plugin");
+  upgrade->add_option("--pool", flags.upgrade.pool, "Whose daemon")->capture_default_str();
+  upgrade
+      ->add_option("--deadline", flags.upgrade.deadline_seconds,
+                   "Seconds for the new daemon to serve; then the one before it is started again")
+      ->check(CLI::Range(0.1, 1800.0))
+      ->capture_default_str();
+  upgrade->add_option("--csi-socket", flags.upgrade.csi_socket, "The plugin's CSI socket")->capture_default_str();
+}
+
 int Run(int argc, char** argv) {
   CLI::App app("Administers a node's Sluice cache over the daemon's admin socket.", "sluice");
   Flags flags;
@@ -152,6 +168,7 @@ int Run(int argc, char** argv) {
   AddFileCommands(app, flags, action);
   AddTraceCommands(app, flags, action);
   AddMountCommands(app, flags, action);
+  AddUpgradeCommand(app, flags, action);
   Command(app, action, "completion", "Print a completion script for bash and zsh", [&] {
     std::cout << Completion(app);
     return kOk;

@@ -7,12 +7,15 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 
 namespace sluice::csi {
@@ -48,8 +51,8 @@ std::optional<uid_t> UserOf(pid_t pid) {
 UniqueFd OpenHandle(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 // Between fork and exec, in a copy of a process with other threads: system calls only, no allocation, no locks.
-[[noreturn]] void RunChild(const char* program, char* const* arguments, uid_t uid, gid_t gid) {
-  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+[[noreturn]] void RunChild(int file, const char* path, char* const* arguments, uid_t uid, gid_t gid) {
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   const rlimit limit{kDescriptorsMax, kDescriptorsMax};
   ::setrlimit(RLIMIT_NOFILE, &limit);
   for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
@@ -61,25 +64,40 @@ UniqueFd OpenHandle(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  char path[] = "PATH=/usr/bin:/bin";
-  char* environment[] = {path, nullptr};
-  ::execve(program, arguments, environment);
+  char search[] = "PATH=/usr/bin:/bin";
+  char* environment[] = {search, nullptr};
+  ::syscall(SYS_execveat, file, "", arguments, environment, AT_EMPTY_PATH);
+  if (errno == ENOENT) ::execve(path, arguments, environment);  // a script, whose interpreter wants a path
   ::_exit(kNoProgram);
 }
 
 }  // namespace
 
-StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options) {
-  if (::access(options.program.c_str(), X_OK) != 0) {
-    return NotFound("the daemon's program {} is not there; it belongs beside sluice-csi", options.program);
+StatusOr<DaemonProcess::Program> DaemonProcess::Open(const std::string& path) {
+  if (!path.starts_with('/')) return InvalidArgument("program '{}': write an absolute path", path);
+  auto file = std::make_shared<UniqueFd>(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!file->valid()) return NotFound("the daemon's program {}: {}", path, std::strerror(errno));
+  struct stat about{};
+  if (::fstat(file->get(), &about) != 0) return ErrnoStatus(errno, path);
+  if (!S_ISREG(about.st_mode) || (about.st_mode & S_IXOTH) == 0) {
+    return InvalidArgument("program {}: it is no file that the pool's user may execute", path);
   }
-  std::vector<char*> arguments = {const_cast<char*>(options.program.c_str())};
+  if (about.st_uid != 0 || (about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return InvalidArgument("program {}: it must be root's, and nobody else may write it", path);
+  }
+  return Program{path, std::move(file)};
+}
+
+StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options) {
+  std::vector<char*> arguments = {const_cast<char*>(options.program.path.c_str())};
   for (const std::string& argument : options.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   const pid_t pid = ::_Fork();  // without the fork handlers of libraries
   if (pid < 0) return ErrnoStatus(errno, "start sluiced");
-  if (pid == 0) RunChild(options.program.c_str(), arguments.data(), options.uid, options.gid);
-  return DaemonProcess(OpenHandle(pid), pid);
+  if (pid == 0) {
+    RunChild(options.program.file->get(), options.program.path.c_str(), arguments.data(), options.uid, options.gid);
+  }
+  return DaemonProcess(OpenHandle(pid), pid, true);
 }
 
 std::optional<DaemonProcess> DaemonProcess::Listening(int connection, uid_t uid) {
@@ -92,13 +110,13 @@ std::optional<DaemonProcess> DaemonProcess::Listening(int connection, uid_t uid)
       ::syscall(SYS_pidfd_send_signal, handle.get(), 0, nullptr, 0) != 0) {
     return std::nullopt;
   }
-  return DaemonProcess(std::move(handle), -1);
+  return DaemonProcess(std::move(handle), peer.pid, false);
 }
 
 DaemonProcess::~DaemonProcess() {
-  if (child_ <= 0) return;
-  ::kill(child_, SIGKILL);
-  ::waitpid(child_, nullptr, 0);
+  if (!child_) return;
+  Signal(SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
 }
 
 std::string DaemonProcess::Wait(Duration deadline) {
@@ -109,11 +127,19 @@ std::string DaemonProcess::Wait(Duration deadline) {
     if (::poll(&ended, 1, static_cast<int>(std::max<int64_t>(left, 0))) > 0) break;
     if (Clock::System().Now() >= end) return "";
   }
-  if (child_ <= 0) return "its end";
+  if (!child_) return "its end";
+  child_ = false;
   int status = 0;
-  ::waitpid(std::exchange(child_, -1), &status, 0);
+  ::waitpid(pid_, &status, 0);
   return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
                              : fmt::format("exit status {}{}", WEXITSTATUS(status), Meaning(WEXITSTATUS(status)));
+}
+
+DaemonProcess::Program DaemonProcess::Running() const {
+  const std::string path = fmt::format("/proc/{}/exe", pid_);
+  std::error_code ignored;
+  return {std::filesystem::read_symlink(path, ignored).string(),
+          std::make_shared<UniqueFd>(::open(path.c_str(), O_PATH | O_CLOEXEC))};
 }
 
 void DaemonProcess::Signal(int signal) const { ::syscall(SYS_pidfd_send_signal, handle_.get(), signal, nullptr, 0); }

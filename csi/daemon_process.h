@@ -4,12 +4,12 @@
 // Threads:     any.
 // Owns:        a process that it started: the destructor kills and reaps it, unless it was let go. One that it found it
 //              only watches.
-// Errors:      Start: NOT_FOUND when the program is missing; what fork says. What goes wrong in the child is seen as
-//              its exit status.
+// Errors:      Start: what fork says. What goes wrong in the child is seen as its exit status.
 #pragma once
 
 #include <sys/types.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,8 +23,16 @@ namespace sluice::csi {
 
 class DaemonProcess {
  public:
+  // A program as it was when it was opened, whatever has replaced its file since.
+  struct Program {
+    std::string path;
+    std::shared_ptr<const UniqueFd> file;
+  };
+  // INVALID_ARGUMENT when it is no absolute path, or others than root could write the program; NOT_FOUND.
+  static StatusOr<Program> Open(const std::string& path);
+
   struct Options {
-    std::string program;
+    Program program;
     std::vector<std::string> arguments;
     uid_t uid = 0;
     gid_t gid = 0;
@@ -36,7 +44,7 @@ class DaemonProcess {
   static std::optional<DaemonProcess> Listening(int connection, uid_t uid);
 
   DaemonProcess(DaemonProcess&& other) noexcept
-      : handle_(std::move(other.handle_)), child_(std::exchange(other.child_, -1)) {}
+      : handle_(std::move(other.handle_)), pid_(other.pid_), child_(std::exchange(other.child_, false)) {}
   DaemonProcess& operator=(DaemonProcess&&) = delete;
   ~DaemonProcess();
 
@@ -44,13 +52,16 @@ class DaemonProcess {
   // found and not started. Empty: it still runs.
   std::string Wait(Duration deadline);
   void Signal(int signal) const;
+  // What it runs.
+  Program Running() const;
   // It goes on without us.
-  void LetGo() { child_ = -1; }
+  void LetGo() { child_ = false; }
 
  private:
-  DaemonProcess(UniqueFd handle, pid_t child) : handle_(std::move(handle)), child_(child) {}
+  DaemonProcess(UniqueFd handle, pid_t pid, bool child) : handle_(std::move(handle)), pid_(pid), child_(child) {}
   UniqueFd handle_;  // a pidfd
-  pid_t child_;      // -1: started by another
+  pid_t pid_;
+  bool child_;  // started by us, and not reaped yet
 };
 
 }  // namespace sluice::csi

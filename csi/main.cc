@@ -17,6 +17,7 @@
 #include "common/unix_socket.h"
 #include "csi/controller_service.h"
 #include "csi/identity_service.h"
+#include "csi/node_admin_service.h"
 #include "csi/node_service.h"
 #include "csi/restorer.h"
 
@@ -80,6 +81,7 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
                                                             .on_lost = [&restorer] { restorer.Wake(); }}));
   IdentityService identity(*pools);
   ControllerService controller(*records, *pools);
+  NodeAdminService node_admin(*pools);
   NodeService node(flags.node_id, mounter, staging, *pools, turns);
 
   grpc::ResourceQuota quota("csi");
@@ -90,6 +92,7 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
   builder.RegisterService(&identity);
   builder.RegisterService(&controller);
   builder.RegisterService(&node);
+  builder.RegisterService(&node_admin);
   ::umask(0077);  // the socket is root's alone
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return Unavailable("{} cannot be listened on", socket);

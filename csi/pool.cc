@@ -92,7 +92,7 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
     auto received = socket.Receive();
     broker::v1::Message message;
     if (!received.ok() || !message.ParseFromString(received->bytes)) break;
-    OnMessage(socket, message, received->descriptors);
+    if (!OnMessage(socket, message, received->descriptors)) break;
   }
   const std::lock_guard lock(mutex_);
   socket_ = nullptr;
@@ -112,12 +112,17 @@ void Pool::GiveUpRings() {
   });
 }
 
-void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors) {
+bool Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors) {
   if (message.has_held()) {
     Adopt(message.held(), descriptors);
   } else if (message.has_hello()) {
+    if (message.hello().protocol_version() != kProtocolVersion) {
+      spdlog::error("pool {}: sluiced {} speaks version {} of the broker protocol, this plugin {}", config().name,
+                    message.hello().daemon_version(), message.hello().protocol_version(), kProtocolVersion);
+      return false;
+    }
     socket.SetReceiveDeadline(Duration::zero());
-    Resume(socket);
+    Resume(socket, message.hello());
     options_.on_lost();
   } else if (message.has_result()) {
     const std::lock_guard lock(mutex_);
@@ -128,6 +133,7 @@ void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
       OnMountAnswered(found->second, message.result());
       mounting_.erase(found);
     }
+    if (resuming_.erase(message.number()) > 0 && resuming_.empty()) OnAllResumed();
     changed_.notify_all();
   } else if (message.has_open_backing()) {
     const auto id = OpenBacking(message.open_backing(), descriptors);
@@ -140,9 +146,11 @@ void Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
   } else if (message.has_close_backing()) {
     const std::lock_guard lock(mutex_);
     const auto found = volumes_.find(message.close_backing().volume_id());
-    if (found == volumes_.end()) return;
-    found->second.backings.Close(found->second.fuse_fd.get(), message.close_backing().inode());
+    if (found != volumes_.end()) {
+      found->second.backings.Close(found->second.fuse_fd.get(), message.close_backing().inode());
+    }
   }
+  return true;
 }
 
 StatusOr<int32_t> Pool::OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors) {
@@ -185,17 +193,24 @@ void Pool::Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors) 
   spdlog::info("pool {}: volume {} is served by the daemon that there was", config().name, id);
 }
 
-void Pool::Resume(MessageSocket& socket) {
+void Pool::Resume(MessageSocket& socket, const broker::v1::Hello& hello) {
   const std::lock_guard lock(mutex_);
+  daemon_version_ = hello.daemon_version();
+  if (was_found_ && ReplaceFound()) {
+    socket.Shutdown();
+    return;
+  }
   socket_ = &socket;
   ++generation_;
   last_failure_.clear();
   mounting_.clear();
+  resuming_.clear();
   for (const auto& [id, volume] : volumes_) {
     if (!volume.established || held_.contains(id)) continue;
     broker::v1::Message request;
     request.set_number(next_number_++);
     mounting_[request.number()] = id;
+    resuming_.insert(request.number());
     *request.mutable_mount()->mutable_volume() = volume.spec;
     request.mutable_mount()->set_fuse_init(volume.fuse_init);
     request.mutable_mount()->set_resume(true);
@@ -214,6 +229,7 @@ void Pool::Resume(MessageSocket& socket) {
   if (const Status sent = SendResumed(socket); !sent.ok()) {
     spdlog::error("pool {}: {}: nothing is evicted until the daemon starts again", config().name, Message(sent));
   }
+  if (resuming_.empty()) OnAllResumed();
   changed_.notify_all();
 }
 
@@ -235,6 +251,10 @@ void Pool::OnMountAnswered(const std::string& volume_id, const broker::v1::Resul
   if (found == volumes_.end()) return;
   if (result.code() == 0) {
     found->second.established = true;
+    return;
+  }
+  if (found->second.established && replacement_ && replacement_->phase == Replacement::Phase::kStarting) {
+    FailReplacement(fmt::format("it cannot serve volume {}: {}", volume_id, result.message()));
     return;
   }
   if (found->second.established) {

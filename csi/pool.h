@@ -33,6 +33,7 @@
 #include "csi/backing_files.h"
 #include "csi/daemon_process.h"
 #include "csi/mounter.h"
+#include "csi/replacement.h"
 #include "csi/staged_volumes.h"
 #include "proto/broker.pb.h"
 
@@ -59,6 +60,7 @@ class Pool {
   static constexpr Duration kStartDeadline = std::chrono::minutes(5);  // a large index is read first
   static constexpr Duration kHelloDeadline = std::chrono::seconds(30);
   static constexpr size_t kStrangersMax = 1024;
+  static constexpr uint32_t kProtocolVersion = 2;
 
   // Makes the pool's directories and finds the daemon, or starts it.
   static StatusOr<std::unique_ptr<Pool>> Start(PoolOptions options);
@@ -78,6 +80,11 @@ class Pool {
   Status Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path, bool restored);
   // Tells the daemon, and lets the connection go. Nothing happens when the volume is not there.
   Status Unmount(const std::string& volume_id);
+
+  // Replaces the daemon by one that runs `program`, and returns when that serves every volume. When it does not within
+  // `deadline`, what ran before is started again. INVALID_ARGUMENT, NOT_FOUND for the program; ABORTED while another
+  // replacement is under way; UNAVAILABLE without a daemon; FAILED_PRECONDITION when the new one does not serve.
+  StatusOr<Upgraded> Upgrade(const std::string& program, Duration deadline);
 
   // What is recorded of volumes, of which a plugin after this one will know.
   Status AddPublished(const std::string& volume_id, const broker::v1::PublishedPath& published);
@@ -115,7 +122,7 @@ class Pool {
   };
 
   Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
-      : options_(std::move(options)), staged_(std::move(staged)) {}
+      : options_(std::move(options)), staged_(std::move(staged)), program_({options_.daemon_program, nullptr}) {}
   Status PrepareDirectories() const;
   Status ForgetUnmounted();
   void Supervise();
@@ -126,9 +133,10 @@ class Pool {
   // How a daemon has ended that has gone from its connection, or that it goes on.
   std::string EndOf(DaemonProcess& process);
   void ReceiveLoop(MessageSocket& socket);
-  void OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
+  // False: the daemon makes no sense, or is of another protocol.
+  bool OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
   void Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors);
-  void Resume(MessageSocket& socket);
+  void Resume(MessageSocket& socket, const broker::v1::Hello& hello);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   struct Answer {
     broker::v1::Result result;
@@ -140,6 +148,10 @@ class Pool {
   void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
   bool Stopping() const;
+  bool Replaces(const std::string& ended);
+  bool ReplaceFound();
+  void OnAllResumed();
+  void FailReplacement(const std::string& failure);
   void GiveUpConnections();
   void GiveUpRings();
 
@@ -154,6 +166,12 @@ class Pool {
   MessageSocket* socket_ = nullptr;  // null: no daemon answers
   std::map<uint64_t, std::optional<Answer>> pending_;
   std::map<uint64_t, std::string> mounting_;  // requests to mount or resume a volume, and which
+  std::set<uint64_t> resuming_;               // those to resume one that are not answered yet
+  DaemonProcess::Program program_;            // what is started; its file is opened at the first start
+  DaemonProcess::Program running_;            // what the connected daemon runs
+  std::string daemon_version_;
+  bool was_found_ = false;  // the connected daemon was there before this plugin
+  std::optional<Replacement> replacement_;
   uint64_t next_number_ = 1;
   uint64_t generation_ = 0;  // counts daemons
   std::map<std::string, Volume> volumes_;

@@ -26,6 +26,7 @@ void Pool::Supervise() {
     if (had_answered) backoff = std::min(backoff, kBackoffServingMax);
     std::unique_lock lock(mutex_);
     if (stop_) return;
+    if (Replaces(ended)) continue;
     last_failure_ = fmt::format("sluiced has ended with {}", ended);
     ++restarts_;
     spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", config().name, ended,
@@ -61,14 +62,22 @@ StatusOr<MessageSocket> Pool::StartDaemon(std::optional<DaemonProcess>& process)
   std::vector<std::string> arguments = {"--state-dir", options_.state_directory, "--pool", config().name,
                                         "--restarts",  std::to_string(restarts_)};
   if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
-  ASSIGN_OR_RETURN(DaemonProcess started, DaemonProcess::Start({.program = options_.daemon_program,
+  DaemonProcess::Program program;
+  {
+    const std::lock_guard lock(mutex_);
+    if (program_.file == nullptr) {
+      ASSIGN_OR_RETURN(program_, DaemonProcess::Open(program_.path));
+    }
+    program = program_;
+  }
+  ASSIGN_OR_RETURN(DaemonProcess started, DaemonProcess::Start({.program = std::move(program),
                                                                 .arguments = std::move(arguments),
                                                                 .uid = static_cast<uid_t>(config().uid),
                                                                 .gid = static_cast<gid_t>(config().gid)}));
   process.emplace(std::move(started));
   const Instant end = Clock::System().Now() + kStartDeadline;
   for (;;) {
-    if (Stopping()) return Unavailable("the plugin stops");
+    if (Stopping()) return Unavailable("the plugin stops, or it took too long");
     if (const std::string how = process->Wait(kPoll); !how.empty()) return Unavailable("{}", how);
     if (auto socket = Connect(); socket.ok()) return socket;
     if (Clock::System().Now() > end) {
@@ -81,6 +90,10 @@ std::string Pool::RunDaemon() {
   tiers_ = TierDirectories::Open(config());
   std::optional<DaemonProcess> process;
   auto socket = Connect();  // to one that a plugin before this one has left
+  {
+    const std::lock_guard lock(mutex_);
+    was_found_ = socket.ok();
+  }
   if (socket.ok()) {
     if (auto found = DaemonProcess::Listening(socket->fd(), static_cast<uid_t>(config().uid))) {
       process.emplace(*std::move(found));
@@ -89,6 +102,10 @@ std::string Pool::RunDaemon() {
     socket = StartDaemon(process);
   }
   if (!socket.ok()) return std::string(Message(socket.status()));
+  if (process) {
+    const std::lock_guard lock(mutex_);
+    running_ = process->Running();
+  }
   held_.clear();
   strangers_.clear();
   socket->SetReceiveDeadline(kHelloDeadline);
@@ -104,7 +121,7 @@ std::string Pool::EndOf(DaemonProcess& process) {
       process.LetGo();
       return "the plugin";
     }
-    if (stop_) process.Signal(SIGTERM);
+    if (stop_ || replacement_) process.Signal(SIGTERM);
   }
   // It is dying, or makes no sense.
   std::string how = process.Wait(kStopDeadline);
@@ -117,7 +134,8 @@ std::string Pool::EndOf(DaemonProcess& process) {
 
 bool Pool::Stopping() const {
   const std::lock_guard lock(mutex_);
-  return stop_;
+  return stop_ ||
+         (replacement_ && replacement_->phase == Replacement::Phase::kStarting && !replacement_->failure.empty());
 }
 
 }  // namespace sluice::csi
