@@ -76,19 +76,6 @@ void EpochDetector::Miniature::Enter(const BlockKey& key, uint64_t bytes) {
   used_bytes_ += bytes;
 }
 
-void EpochDetector::Miniature::TakeOver(Miniature& other, uint64_t mask) {
-  constexpr int kVainLooksMax = 4;  // a look is at so many blocks at most, and those that were read often are spared
-  for (int vain_looks = 0; other.policy_->size() > 0 && vain_looks < kVainLooksMax;) {
-    const auto next = other.policy_->Victim([](const BlockKey&) { return true; });
-    if (!next) {
-      ++vain_looks;
-      continue;
-    }
-    other.policy_->Erase(*next, /*evicted=*/false);
-    if ((StableHash(*next) & mask) == 0) Enter(*next, other.resident_[*next]);
-  }
-}
-
 uint64_t EpochDetector::History::LastRead(uint64_t hash) const {
   for (const auto* generation : {&recent_, &older_}) {
     if (const auto found = generation->find(hash); found != generation->end()) return found->second;
@@ -106,12 +93,6 @@ uint64_t EpochDetector::History::Exchange(uint64_t hash, uint64_t now, size_t ke
   return before;
 }
 
-void EpochDetector::History::Thin(uint64_t mask) {
-  for (auto* generation : {&recent_, &older_}) {
-    absl::erase_if(*generation, [mask](const auto& entry) { return (entry.first & mask) != 0; });
-  }
-}
-
 EpochDetector::EpochDetector(MakeInner make_inner, uint64_t capacity_bytes, Epochs epochs)
     : make_inner_(std::move(make_inner)),
       capacity_bytes_(capacity_bytes),
@@ -119,25 +100,17 @@ EpochDetector::EpochDetector(MakeInner make_inner, uint64_t capacity_bytes, Epoc
       keeping_(declared_),
       inner_(make_inner_(capacity_bytes), capacity_bytes) {}
 
-// Fewer blocks are sampled the more the tier has. What the miniatures know already is thinned out, not lost: a tier
-// that has just filled is asked for a choice soon.
+// Fewer blocks are sampled the more the tier has. The miniatures begin anew: a tier grows while it fills, and no choice
+// is made before a trial of its size has filled too.
 void EpochDetector::Rescale(size_t resident) {
   tier_blocks_ = static_cast<double>(std::max<size_t>(resident >> shift_, 16));
   if (resident >> shift_ < kSampledMax && (shift_ == 0 || resident >> shift_ >= kSampledMin / 4)) return;
-  const uint32_t before = shift_;
   shift_ = 0;
   while (resident >> shift_ >= kSampledMax) shift_ += 2;
   tier_blocks_ = static_cast<double>(std::max<size_t>(resident >> shift_, 16));
-  Miniature old = std::move(inner_);
   inner_ = Miniature(make_inner_(capacity_bytes_ >> shift_), capacity_bytes_ >> shift_);
   StartTrial();
-  if (shift_ < before) {
-    history_ = {};
-  } else {
-    inner_.TakeOver(old, mask());
-    history_.Thin(mask());
-    absl::erase_if(resident_, [this](uint64_t hash) { return (hash & mask()) != 0; });
-  }
+  absl::erase_if(resident_, [this](uint64_t hash) { return (hash & mask()) != 0; });
 }
 
 void EpochDetector::Entered(const BlockKey& key) {

@@ -8,8 +8,8 @@
 // 1954): any lasting difference is found, and what a wrong choice can cost is bounded by hits for a part of the tier.
 //
 // While the tier keeps what nobody reads any more, and reads another dataset for the first time, no simulation has any
-// hits to show. So keys are remembered for at least 16 times the tier, and when most of what is read was not seen
-// before, after a time when most was, the dataset is another.
+// hits to show. So keys are remembered for 16 times the tier (some fewer when it has just grown), and when most of what
+// is read was not seen before, after a time when most was, the dataset is another.
 //
 // Threads:     loop-confined.
 // Limits:      samples 512 to 2047 of the tier's blocks, remembers 32 times as many hashes: at most 2 MiB; beside a
@@ -58,8 +58,6 @@ class EpochDetector {
    public:
     Miniature(std::unique_ptr<Policy> policy, uint64_t capacity_bytes);
     bool Read(const BlockKey& key, uint64_t bytes);  // true for a hit
-    // Takes over the blocks of `other` that are still sampled, in the order in which it would have given them up.
-    void TakeOver(Miniature& other, uint64_t mask);
 
    private:
     void Enter(const BlockKey& key, uint64_t bytes);
@@ -86,7 +84,6 @@ class EpochDetector {
     // The time of the last read before, which becomes `now`; 0 when it is unknown.
     uint64_t Exchange(uint64_t hash, uint64_t now, size_t keys_min);
     uint64_t LastRead(uint64_t hash) const;  // 0 when it is unknown
-    void Thin(uint64_t mask);
 
    private:
     absl::flat_hash_map<uint64_t, uint64_t> recent_;  // by hash
