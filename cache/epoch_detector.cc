@@ -153,7 +153,6 @@ EpochDetector::Advice EpochDetector::Observe(const BlockKey& key, uint64_t bytes
   if (unknown_share_ < kNewDataEnds) new_data_ = false;
   if (unknown_share_ > kNewDataBegins && !new_data_) {
     new_data_ = true;
-    patience_ = 1;
     StartTrial();
     if (keeping_) {
       Renew();

@@ -5,7 +5,7 @@
 // through caches of the same share of the tier's size ("Cache Modeling and Optimization using Miniature Simulations",
 // USENIX ATC 2017). A trial, a miniature that fills once and keeps, is compared with what the tier has; while the tier
 // keeps, so is a miniature of the policy. The leads are summed up (Page, "Continuous Inspection Schemes", Biometrika
-// 1954): any lasting difference is found, and what a wrong choice can cost is bounded by hits for a part of the tier.
+// 1954): any lasting difference is found, and what a wrong choice can cost is bounded: by about a tier's worth of hits.
 //
 // While the tier keeps what nobody reads any more, and reads another dataset for the first time, no simulation has any
 // hits to show. So keys are remembered for 16 times the tier (some fewer when it has just grown), and when most of what
