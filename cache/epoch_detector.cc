@@ -150,7 +150,11 @@ EpochDetector::Advice EpochDetector::Observe(const BlockKey& key, uint64_t bytes
   ++now_;
   const bool inner_hit = inner_.Read(key, bytes);
   unknown_share_ += ((before == 0 ? 1 : 0) - unknown_share_) / std::max(tier_blocks_ * kNewDataWindow, 8.0);
-  if (unknown_share_ < kNewDataEnds) new_data_ = false;
+  if (unknown_share_ < kNewDataEnds && new_data_) {
+    new_data_ = false;
+    // A trial that filled with what was read once would have no hits ever after, like the tier.
+    if (keeping_) StartTrial();
+  }
   if (unknown_share_ > kNewDataBegins && !new_data_) {
     new_data_ = true;
     StartTrial();

@@ -179,6 +179,13 @@ TEST_P(EpochAwarePolicyTest, KeptDataThatNobodyReadsIsReplacedByWhatIsReadAgain)
   }
 }
 
+TEST_P(EpochAwarePolicyTest, KeptDataThatNobodyReadsIsReplacedThoughEpochsAreDeclared) {
+  Reader reader = Aware(GetParam(), kBlocks / 2, Epochs::kDeclared);
+  for (const uint32_t dataset : {kA, kA, kB}) reader.Epoch(dataset);
+  for (int i = 0; i < 4; ++i) reader.Epoch(kA);
+  EXPECT_GE(reader.Epoch(kA), 0.48);
+}
+
 TEST_P(EpochAwarePolicyTest, AHotBlockIsLetInWhileTheTierKeeps) {
   Reader reader = Aware(GetParam(), kBlocks / 2);
   for (int i = 0; i < 4; ++i) reader.Epoch(kA);
@@ -208,6 +215,16 @@ TEST(EpochAwarePolicy, ReadInTheSameOrderEveryTimeThereAreHitsToo) {
       for (int i = 0; i < 4; ++i) hits += reader.InOrder(kA) / 4;
       EXPECT_GE(hits, share - 0.02) << name << " at " << share;
     }
+  }
+}
+
+TEST(EpochAwarePolicy, ReadInTheSameOrderKeptDataThatNobodyReadsIsReplacedToo) {
+  for (const std::string_view name : {"s3-fifo", "lru"}) {  // which have no hits in that order, by which they would win
+    Reader reader = Aware(name, kBlocks / 4);
+    for (int i = 0; i < 4; ++i) reader.InOrder(kA);
+    reader.Epoch(kB);
+    for (int i = 0; i < 4; ++i) reader.InOrder(kA);
+    EXPECT_GE(reader.InOrder(kA), 0.24) << name;
   }
 }
 
