@@ -73,7 +73,7 @@ class EpochDetector {
     absl::flat_hash_set<uint64_t> kept;  // hashes
     uint64_t used_bytes = 0;
     bool full = false;
-    uint64_t began = 0;
+    uint64_t began = 1;
     double lead = 0;  // hits ahead of the policy, less what is asked of it
     double lag = 0;   // hits behind
   };

@@ -13,7 +13,16 @@ class EpochDetectorTest : public testing::Test {
     return detector.Observe(Key(number), SimulatedTier::kBlock, hit, resident);
   }
 
+  // Reads epochs in order over twice the tier, without a hit, until it keeps. Returns what it advised then.
+  EpochDetector::Advice ReadUntilItKeeps(uint32_t tier = kTier) {
+    auto advice = EpochDetector::Advice::kNone;
+    for (reads = 0; reads < 10 * tier && !detector.keeping(); ++reads) advice = Read(reads % (2 * tier), false, tier);
+    EXPECT_TRUE(detector.keeping());
+    return advice;
+  }
+
   EpochDetector detector{[](uint64_t) { return MakeLru(); }, kTier* SimulatedTier::kBlock, Epochs::kRecognised};
+  uint32_t reads = 0;
 };
 
 TEST_F(EpochDetectorTest, HitsOfATierThatWasFullAtTheStartAreReadsLikeOthers) {
@@ -36,6 +45,11 @@ TEST_F(EpochDetectorTest, NothingHasToGiveWayToNewDataWhileThePolicyReplaces) {
   ASSERT_FALSE(detector.keeping());
   for (uint32_t i = 0; i < kTier / 2; ++i) ASSERT_EQ(Read(kTier + i, /*hit=*/false), EpochDetector::Advice::kNone);
   EXPECT_TRUE(detector.new_data());
+}
+
+TEST_F(EpochDetectorTest, WhatNobodyReadsIsNotKept) {
+  for (uint32_t i = 0; i < kTier; ++i) detector.Entered(Key(i < kTier / 2 ? i : 100'000 + i));
+  EXPECT_EQ(ReadUntilItKeeps(), EpochDetector::Advice::kRenew);
 }
 
 }  // namespace
