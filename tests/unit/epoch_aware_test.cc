@@ -30,6 +30,12 @@ class Reader {
     std::iota(order.begin(), order.end(), dataset);
     return ReadAll(order);
   }
+  // Any of a window of blocks, which moves on by one with every tenth read.
+  double Window(size_t count) {
+    std::vector<uint32_t> order(count);
+    for (size_t i = 0; i < count; ++i) order[i] = static_cast<uint32_t>(i / 10 + random_() % kBlocks);
+    return ReadAll(order);
+  }
   double Zipf(uint32_t dataset, size_t count) {
     std::vector<uint32_t> order(count);
     for (uint32_t& number : order) number = dataset + zipf_(random_);
@@ -100,6 +106,26 @@ TEST_P(EpochAwarePolicyTest, ZipfIsNoWorse) {
     Reader aware = Aware(GetParam(), capacity);
     EXPECT_GE(aware.Zipf(kA, 20 * kBlocks), plain.Zipf(kA, 20 * kBlocks) - 0.01) << capacity;
   }
+}
+
+TEST_P(EpochAwarePolicyTest, AWindowThatMovesOnIsFollowed) {
+  Reader plain = Plain(GetParam(), kBlocks / 4);
+  Reader aware = Aware(GetParam(), kBlocks / 4);
+  EXPECT_GE(aware.Window(20 * kBlocks), plain.Window(20 * kBlocks) - 0.01);
+}
+
+TEST_P(EpochAwarePolicyTest, ASmallTierIsNotMisledByChance) {
+  constexpr size_t kSmall = 20;
+  Reader plain = Plain(GetParam(), kSmall);
+  Reader aware = Aware(GetParam(), kSmall);
+  EXPECT_GE(aware.Zipf(kA, 5 * kBlocks), plain.Zipf(kA, 5 * kBlocks) - 0.01);
+}
+
+TEST_P(EpochAwarePolicyTest, EpochsAfterAScanAreRecognised) {
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  reader.Epoch(kB);
+  for (int i = 0; i < 5; ++i) reader.Epoch(kA);
+  EXPECT_GE(reader.Epoch(kA), 0.48);
 }
 
 TEST_P(EpochAwarePolicyTest, AnotherDatasetIsKeptFromItsFirstEpochOn) {
@@ -196,6 +222,27 @@ TEST_P(EpochAwarePolicyTest, AHotBlockIsLetInWhileTheTierKeeps) {
   for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
   EXPECT_TRUE(reader.tier.Read(kB));
   EXPECT_TRUE(reader.tier.policy().Keeps());
+}
+
+TEST_P(EpochAwarePolicyTest, EachHotBlockIsLetInWhereverTheGenerationsOfRefusedOnesMeet) {
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  for (int i = 0; i < 4; ++i) reader.Epoch(kA);
+  for (uint32_t hot = kB; hot < kB + 50; ++hot) {
+    for (int pass = 0; pass < 2; ++pass) {
+      EXPECT_FALSE(reader.tier.Read(hot));
+      for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
+    }
+    EXPECT_TRUE(reader.tier.Read(hot)) << hot;
+  }
+}
+
+TEST_P(EpochAwarePolicyTest, AFewReadsOfTheOldGenerationAreNoInterlude) {
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  for (int i = 0; i < 4; ++i) reader.Epoch(kA);
+  for (int i = 0; i < 2; ++i) reader.Epoch(kB, kBlocks / 8);
+  ASSERT_FALSE(reader.tier.policy().Keeps());
+  for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
+  EXPECT_FALSE(reader.tier.policy().Keeps());
 }
 
 TEST_P(EpochAwarePolicyTest, DeclaredEpochsAreKeptFromTheStart) {
