@@ -245,6 +245,15 @@ TEST_P(EpochAwarePolicyTest, AFewReadsOfTheOldGenerationAreNoInterlude) {
   EXPECT_FALSE(reader.tier.policy().Keeps());
 }
 
+TEST_P(EpochAwarePolicyTest, EachBlockIsInOneGeneration) {
+  Reader reader = Aware(GetParam(), kBlocks / 2);
+  for (int i = 0; i < 4; ++i) reader.Epoch(kA);
+  for (int i = 0; i < 2; ++i) reader.Epoch(kB, kBlocks / 8);
+  ASSERT_FALSE(reader.tier.policy().Keeps());
+  for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
+  EXPECT_EQ(reader.tier.policy().size(), reader.tier.resident().size());
+}
+
 TEST_P(EpochAwarePolicyTest, DeclaredEpochsAreKeptFromTheStart) {
   Reader reader = Aware(GetParam(), kBlocks / 2, Epochs::kDeclared);
   EXPECT_EQ(reader.Epoch(kA), 0.0);
