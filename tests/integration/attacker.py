@@ -19,6 +19,7 @@ import time
 
 HELLO, MOUNT, UNMOUNT, RESULT, OPEN_BACKING, BACKING, RESUMED, HELD = 2, 3, 4, 5, 6, 8, 9, 12  # of Message in proto/broker.proto
 BACKINGS_MAX = 4096
+VERSION = b"@VERSION@"  # of another one the plugin would not want it; the test puts it here
 
 
 def varint(value):
@@ -157,7 +158,7 @@ def converse(broker, tier, served, lies):
     """Serves one plugin to its end."""
     if lies:
         lie_about_mounts(broker, served)
-    broker.socket.send(text(HELLO, number(1, 2)))
+    broker.socket.send(text(HELLO, number(1, 2) + text(2, VERSION)))
     told = []
     while True:
         message, descriptors = broker.receive()
@@ -182,7 +183,7 @@ def converse(broker, tier, served, lies):
 def be_deaf(broker, tier, served):
     """Lets the plugin say more than a socket holds, and reads nothing."""
     lie_about_mounts(broker, served)
-    broker.socket.send(text(HELLO, number(1, 2)))
+    broker.socket.send(text(HELLO, number(1, 2) + text(2, VERSION)))
     write(f"{tier}/deaf.json", os.getpid())
     time.sleep(600)
 

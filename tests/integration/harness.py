@@ -84,6 +84,12 @@ def unmount_below(directory):
             subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
 
 
+def version():
+    """The project's, which its programs say is theirs."""
+    line = next(line for line in (ROOT / "CMakeLists.txt").read_text().splitlines() if line.startswith("project("))
+    return line.split("VERSION")[1].split()[0]
+
+
 def readable(path):
     """Whether a file can be read, by now."""
     try:

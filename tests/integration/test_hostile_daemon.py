@@ -22,7 +22,7 @@ def attacked(s3):
     programs = directory / "bin"
     programs.mkdir(mode=0o755)
     shutil.copy(harness.BUILD / "bin" / "sluice-csi", programs / "sluice-csi")
-    shutil.copy(pathlib.Path(__file__).with_name("attacker.py"), programs / "sluiced")
+    (programs / "sluiced").write_text(pathlib.Path(__file__).with_name("attacker.py").read_text().replace("@VERSION@", harness.version()))
     os.chmod(programs / "sluiced", 0o755)
     s3.bucket("attacked")
     plugin = harness.Plugin(directory, CONFIG, program=programs / "sluice-csi")

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import pathlib
 import random
 import shutil
 import signal
@@ -181,7 +180,7 @@ def test_what_is_no_program_for_it(make_plugin, programs):
 def test_a_plugin_of_another_version_brings_its_daemon(make_plugin, s3, s3_volume, programs):
     (s3.bucket("versions") / "file").write_bytes(data(2 * MIB, 6))
     current = (programs / "sluiced").read_bytes()
-    version = plugin_version()
+    version = harness.version()
     older = "0.9.0"
     # The compiler keeps a part of the text in its instructions.
     (programs / "sluiced").write_bytes(current.replace(version[:4].encode(), older[:4].encode()))
@@ -197,8 +196,3 @@ def test_a_plugin_of_another_version_brings_its_daemon(make_plugin, s3, s3_volum
         plugin.start()
         harness.wait_until(lambda: plugin.daemon_pid() and plugin.ready() and plugin.json("status")["version"] == version, what="the plugin's own daemon")
         assert held.read() == data(2 * MIB, 6)
-
-
-def plugin_version():
-    text = next(line for line in (pathlib.Path(__file__).parents[2] / "CMakeLists.txt").read_text().splitlines() if "VERSION" in line and "project" in line)
-    return text.split("VERSION")[1].split()[0].strip(")")
