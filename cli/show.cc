@@ -103,8 +103,8 @@ int ShowStatus(const Globals& globals) {
     PrintJson(reply);
     return kOk;
   }
-  fmt::print("sluiced {}, pool {}, up {:.0f} s, files through {}\n\n", reply.version(), reply.pool(),
-             reply.uptime_seconds(), reply.file_io());
+  fmt::print("sluiced {}, pool {}, up {:.0f} s, files through {}, confined by {}\n\n", reply.version(), reply.pool(),
+             reply.uptime_seconds(), reply.file_io(), reply.confinement());
   PrintTiers(reply.tiers(), nullptr);
   return kOk;
 }

@@ -24,6 +24,7 @@ find_package(pugixml CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
 find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)
 

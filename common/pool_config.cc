@@ -73,6 +73,7 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
   });
   yaml.Mapping("source", [&](YamlMapping& source) {
     source.String("caFile", &pool->ca_file);
+    source.Paths("directories", &pool->source_directories);
     source.Seconds("deadline", &pool->source_deadline);
     return source.Finish();
   });
@@ -149,6 +150,7 @@ std::string ToYaml(const PoolConfig& config) {
   out << YAML::Key << "openFiles" << YAML::Value << config.open_files_max;
   out << YAML::Key << "sessionThreads" << YAML::Value << config.session_threads << YAML::EndMap;
   out << YAML::Key << "source" << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << "directories" << YAML::Value << YAML::Flow << config.source_directories;
   if (!config.ca_file.empty()) out << YAML::Key << "caFile" << YAML::Value << config.ca_file;
   out << YAML::Key << "deadline" << YAML::Value << fmt::format("{}s", config.source_deadline / std::chrono::seconds(1));
   out << YAML::EndMap;

@@ -54,6 +54,7 @@ struct PoolConfig {
   uint64_t session_threads = 2;
 
   std::string ca_file;
+  std::vector<std::string> source_directories = {"/"};  // what file:// may show, as far as the user may read it
   Duration source_deadline = std::chrono::seconds(30);
 
   std::string metrics_listen;  // "127.0.0.1:9810"; empty: none

@@ -134,6 +134,19 @@ void YamlMapping::Choice(std::string_view key, std::span<const std::string_view>
   });
 }
 
+void YamlMapping::Paths(std::string_view key, std::vector<std::string>* target) {
+  const YAML::Node value = Take(key);
+  if (!value.IsDefined()) return;
+  if (!value.IsSequence()) return Fail(ErrorAt(key, "a list of absolute paths is expected"));
+  target->clear();
+  for (const auto& item : value) {
+    if (!item.IsScalar() || !item.Scalar().starts_with('/')) {
+      return Fail(ErrorAt(key, fmt::format("'{}' is no absolute path", item.IsScalar() ? item.Scalar() : "…")));
+    }
+    target->push_back(item.Scalar());
+  }
+}
+
 void YamlMapping::List(std::string_view key, const std::function<Status(YamlMapping&)>& read) {
   const YAML::Node value = Take(key);
   if (!value.IsDefined()) return;

@@ -36,8 +36,9 @@ class YamlMapping {
   void Bytes(std::string_view key, uint64_t* target);  // "64MiB"
   void Rate(std::string_view key, uint64_t* target);   // "200MiB/s"
   void Integer(std::string_view key, uint64_t min, uint64_t max, uint64_t* target);
-  void Fraction(std::string_view key, double* target);   // 0 < value <= 1; "95%" or 0.95
-  void Seconds(std::string_view key, Duration* target);  // "30s", "5m", "1h"
+  void Fraction(std::string_view key, double* target);                 // 0 < value <= 1; "95%" or 0.95
+  void Seconds(std::string_view key, Duration* target);                // "30s", "5m", "1h"
+  void Paths(std::string_view key, std::vector<std::string>* target);  // a list of absolute paths
   void Choice(std::string_view key, std::span<const std::string_view> choices, std::string* target);
 
   // Calls `read` with each mapping of a list, or with a mapping's value.

@@ -52,7 +52,7 @@ class DaemonProcess {
   // found and not started. Empty: it still runs.
   std::string Wait(Duration deadline);
   void Signal(int signal) const;
-  // What it runs.
+  // What it runs, as /proc shows it.
   Program Running() const;
   // It goes on without us.
   void LetGo() { child_ = false; }

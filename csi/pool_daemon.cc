@@ -69,6 +69,7 @@ StatusOr<MessageSocket> Pool::StartDaemon(std::optional<DaemonProcess>& process)
       ASSIGN_OR_RETURN(program_, DaemonProcess::Open(program_.path));
     }
     program = program_;
+    running_ = program;
   }
   ASSIGN_OR_RETURN(DaemonProcess started, DaemonProcess::Start({.program = std::move(program),
                                                                 .arguments = std::move(arguments),
@@ -97,15 +98,13 @@ std::string Pool::RunDaemon() {
   if (socket.ok()) {
     if (auto found = DaemonProcess::Listening(socket->fd(), static_cast<uid_t>(config().uid))) {
       process.emplace(*std::move(found));
+      const std::lock_guard lock(mutex_);
+      running_ = process->Running();
     }
   } else {
     socket = StartDaemon(process);
   }
   if (!socket.ok()) return std::string(Message(socket.status()));
-  if (process) {
-    const std::lock_guard lock(mutex_);
-    running_ = process->Running();
-  }
   held_.clear();
   strangers_.clear();
   socket->SetReceiveDeadline(kHelloDeadline);

@@ -59,6 +59,7 @@ grpc::Status AdminService::GetStatus(grpc::ServerContext*, const admin::v1::GetS
   reply->set_pool(context_.config.name);
   reply->set_uptime_seconds(SecondsSince(context_.started));
   reply->set_file_io(context_.file_io);
+  reply->set_confinement(context_.confinement);
   FillTiers(reply->mutable_tiers());
   return grpc::Status::OK;
 }

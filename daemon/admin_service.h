@@ -22,6 +22,7 @@ struct AdminContext {
   const Registry& metrics;
   std::string file_io;
   std::string version;
+  std::string confinement;
   Instant started;
 };
 

@@ -139,7 +139,8 @@ Status Daemon::Parts::Open() {
                                                  .backings = backings,
                                                  .mounts_gauge = mounts_gauge,
                                                  .session_threads = options.config.session_threads,
-                                                 .push_bytes_max = options.config.push_memory_bytes});
+                                                 .push_bytes_max = options.config.push_memory_bytes,
+                                                 .source_directories = options.config.source_directories});
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, loop);
   RETURN_IF_ERROR(prewarmer->Load());
   loop_thread = std::thread([this] {
@@ -156,6 +157,7 @@ Status Daemon::Parts::Open() {
                                                               .metrics = metrics,
                                                               .file_io = std::string(file_io->name()),
                                                               .version = options.version,
+                                                              .confinement = options.confinement,
                                                               .started = Clock::System().Now()});
   ASSIGN_OR_RETURN(admin_socket, AdminSocket::Listen(directory + "/admin.sock", *admin_service));
   if (!options.config.metrics_listen.empty()) {

@@ -17,7 +17,8 @@ struct DaemonOptions {
   std::string pool_directory;  // for the index, catalogs and the admin socket
   PoolConfig config;
   std::string version;
-  uint64_t restarts = 0;  // of this pool's daemon since the plugin started
+  std::string confinement;  // see Confine
+  uint64_t restarts = 0;    // of this pool's daemon since the plugin started
 };
 
 class Daemon {

@@ -12,7 +12,9 @@
 #include <thread>
 
 #include "common/pool_config.h"
+#include "daemon/confinement.h"
 #include "daemon/daemon.h"
+#include "daemon/metrics_server.h"
 
 namespace sluice::daemon {
 namespace {
@@ -47,6 +49,16 @@ class SignalWatch {
   std::thread thread_;
 };
 
+StatusOr<std::string> ConfineTo(const PoolConfig& config, const std::string& pool_directory) {
+  ConfinedTo to{.writable = {pool_directory}, .readable = config.source_directories, .tcp_port = {}};
+  for (const TierConfig& tier : config.tiers) to.writable.push_back(tier.path);
+  if (!config.ca_file.empty()) to.readable.push_back(config.ca_file);
+  if (!config.metrics_listen.empty()) {
+    ASSIGN_OR_RETURN(to.tcp_port, MetricsServer::PortOf(config.metrics_listen));
+  }
+  return Confine(to);
+}
+
 Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool,
              uint64_t restarts) {
   ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(config_file, state_directory));
@@ -56,11 +68,14 @@ Status Serve(const std::string& config_file, const std::string& state_directory,
   if (::geteuid() == 0)
     return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
   ::umask(0077);  // names and bytes of the datasets are the pool's alone
+  ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config->second, PoolDirectory(state_directory, pool)));
+  spdlog::info("confined by: {}", confinement);
   SignalWatch signals;
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
                    Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),
                                   .config = config->second,
                                   .version = SLUICE_VERSION,
+                                  .confinement = confinement,
                                   .restarts = restarts}));
   signals.Start(*daemon);
   daemon->Run();

@@ -14,13 +14,19 @@ struct MetricsServer::Server {
 
 MetricsServer::MetricsServer() : server_(std::make_unique<Server>()) {}
 
-StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::string& address, const Registry& metrics) {
+StatusOr<uint16_t> MetricsServer::PortOf(const std::string& address) {
   const size_t colon = address.rfind(':');
   int port = -1;
   if (colon != std::string::npos) std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-  if (colon == std::string::npos || port < 0 || port > 65535) {
+  if (port < 0 || port > 65535) {
     return InvalidArgument("metrics.listen '{}' is not HOST:PORT, such as 127.0.0.1:9810", address);
   }
+  return static_cast<uint16_t>(port);
+}
+
+StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Listen(const std::string& address, const Registry& metrics) {
+  ASSIGN_OR_RETURN(const uint16_t port, PortOf(address));
+  const size_t colon = address.rfind(':');
   std::unique_ptr<MetricsServer> server(new MetricsServer);
   httplib::Server& http = server->server_->http;
   http.new_task_queue = [] { return new httplib::ThreadPool(2); };

@@ -14,6 +14,7 @@ namespace sluice::daemon {
 
 class MetricsServer {
  public:
+  static StatusOr<uint16_t> PortOf(const std::string& address);  // of "HOST:PORT"
   static StatusOr<std::unique_ptr<MetricsServer>> Listen(const std::string& address, const Registry& metrics);
   ~MetricsServer();
 

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/suggest.h"
 #include "io/call.h"
@@ -29,6 +30,19 @@ source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const 
   return options;
 }
 
+// Outside of them Landlock lets nothing be read.
+Status CheckDirectory(const std::string& source, const std::vector<std::string>& directories) {
+  constexpr std::string_view kScheme = "file://";
+  if (!source.starts_with(kScheme)) return absl::OkStatus();
+  const auto path = std::filesystem::path(source.substr(kScheme.size())).lexically_normal();
+  const auto holds = [&](const std::string& directory) {
+    const auto below = path.lexically_relative(std::filesystem::path(directory).lexically_normal());
+    return !below.empty() && *below.begin() != "..";
+  };
+  if (std::ranges::any_of(directories, holds)) return absl::OkStatus();
+  return PermissionDenied("{} is in none of this pool's source.directories: {}", source, fmt::join(directories, ", "));
+}
+
 }  // namespace
 
 cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
@@ -42,6 +56,7 @@ cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
 
 StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
   const broker::v1::VolumeSpec& spec = request.volume();
+  RETURN_IF_ERROR(CheckDirectory(spec.source(), context_.source_directories));
   ASSIGN_OR_RETURN(std::unique_ptr<source::Source> source,
                    source::OpenSource(SourceOptionsOf(spec, context_.retry), context_.sources));
   cache::DatasetOptions options;

@@ -48,6 +48,7 @@ struct MountContext {
   Gauge& mounts_gauge;
   size_t session_threads = 2;
   uint64_t push_bytes_max = 0;
+  std::vector<std::string> source_directories;  // of file:// sources
 };
 
 class Mounts {
