@@ -1,19 +1,16 @@
 """The daemon is replaced while its volumes are in use; what cannot take its place leaves it there."""
 
-import mmap
 import os
-import random
 import shutil
 import signal
-import socket
-import threading
 
 import pytest
 
 import harness
+import load
 
 MIB = 1 << 20
-UPGRADES = 20
+UPGRADES = int(20 * float(os.environ.get("SLUICE_KILLS", "1")))
 SSD = "pools: {default: {tiers: [{medium: ssd, quota: 24MiB}]}}"
 
 
@@ -41,59 +38,12 @@ def program_of(plugin):
     return os.readlink(f"/proc/{plugin.daemon_pid()}/exe")
 
 
-def data(size, seed):
-    return random.Random(seed).randbytes(size)
-
-
-class Readers:
-    """Threads that read files in several ways, and what went wrong."""
-
-    def __init__(self, path, want):
-        self.path, self.want = path, want
-        self.problems, self.reads, self.stop = [], 0, threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(work, seed)) for seed, work in enumerate([self.whole, self.whole, self.part, self.listing])]
-
-    def run(self, work, seed):
-        choose = random.Random(seed)
-        while not self.stop.is_set():
-            name = choose.choice(list(self.want))
-            try:
-                work(name, choose)
-                self.reads += 1
-            except Exception as error:  # noqa: BLE001: whatever it is, it is wrong
-                self.problems.append(f"{name}: {error!r}")
-
-    def whole(self, name, choose):
-        assert (self.path / name).read_bytes() == self.want[name]
-
-    def part(self, name, choose):
-        with open(self.path / name, "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ) as m:
-            at = choose.randrange(len(m))
-            assert m[at:at + 5000] == self.want[name][at:at + 5000]
-
-    def listing(self, name, choose):
-        assert set(os.listdir(self.path)) == set(self.want)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(60)
-        assert not any(thread.is_alive() for thread in self.threads)
-
-
 def test_readers_do_not_notice(make_plugin, s3, s3_volume, programs):
-    want = {f"f{i}": data(2 * MIB + i, i) for i in range(24)}  # half of it is always cold
-    for name, content in want.items():
-        (s3.bucket("upgrades") / name).write_bytes(content)
+    want = load.large_files(s3.bucket("upgrades"))  # half of it is always cold
     plugin = make_plugin(SSD)
     path = plugin.mount("v", *s3_volume("upgrades"))
-    held = open(path / "f0", "rb")
-    with Readers(path, want) as readers:
+    held = open(path / "f00", "rb")
+    with load.Load({path: want}) as readers:
         pauses = []
         for i in range(UPGRADES):
             old, before = plugin.daemon_pid(), readers.reads
@@ -103,17 +53,17 @@ def test_readers_do_not_notice(make_plugin, s3, s3_volume, programs):
             harness.wait_until(lambda: readers.reads > before + 4, what="reads after the upgrade")
     print("pauses in ms:", sorted(pauses))
     assert readers.problems == []
-    assert held.read() == want["f0"]
+    assert held.read() == want["f00"]
     held.close()
 
 
 def test_the_cache_stays_warm(make_plugin, s3, s3_volume):
-    (s3.bucket("warm-upgrade") / "file").write_bytes(data(8 * MIB, 1))
+    (s3.bucket("warm-upgrade") / "file").write_bytes(load.data(8 * MIB, 1))
     plugin = make_plugin()
     path = plugin.mount("v", *s3_volume("warm-upgrade", consistency="immutable"))
     plugin.sluice("prewarm", "v", "--wait")
     assert "1 volumes" in upgrade(plugin).stdout
-    assert (path / "file").read_bytes() == data(8 * MIB, 1)
+    assert (path / "file").read_bytes() == load.data(8 * MIB, 1)
     assert plugin.source_bytes() == 0
 
 
@@ -152,14 +102,14 @@ time.sleep(60)
     (OTHER_PROTOCOL, "60", "cannot take over"),
 ], ids=["ends", "hangs", "other-protocol"])
 def test_one_that_cannot_serve_is_rolled_back(make_plugin, s3, s3_volume, programs, text, deadline, reason):
-    (s3.bucket("rolled") / "file").write_bytes(data(3 * MIB, 5))
+    (s3.bucket("rolled") / "file").write_bytes(load.data(3 * MIB, 5))
     plugin = make_plugin()
     path = plugin.mount("v", *s3_volume("rolled"))
     before = program_of(plugin)
     with open(path / "file", "rb") as held:
         refused = upgrade(plugin, "--program", str(script(programs / "bad", text)), "--deadline", deadline, check=False)
         assert refused.returncode == 1 and reason in refused.stderr and "serves again" in refused.stderr
-        assert held.read() == data(3 * MIB, 5)
+        assert held.read() == load.data(3 * MIB, 5)
     assert program_of(plugin) == before
     assert "1 volumes" in upgrade(plugin).stdout  # as if nothing had been
 
@@ -178,7 +128,7 @@ def test_what_is_no_program_for_it(make_plugin, programs):
 
 
 def test_a_plugin_of_another_version_brings_its_daemon(make_plugin, s3, s3_volume, programs):
-    (s3.bucket("versions") / "file").write_bytes(data(2 * MIB, 6))
+    (s3.bucket("versions") / "file").write_bytes(load.data(2 * MIB, 6))
     current = (programs / "sluiced").read_bytes()
     version = harness.version()
     older = "0.9.0"
@@ -195,4 +145,4 @@ def test_a_plugin_of_another_version_brings_its_daemon(make_plugin, s3, s3_volum
     with open(path / "file", "rb") as held:
         plugin.start()
         harness.wait_until(lambda: plugin.daemon_pid() and plugin.ready() and plugin.json("status")["version"] == version, what="the plugin's own daemon")
-        assert held.read() == data(2 * MIB, 6)
+        assert held.read() == load.data(2 * MIB, 6)
