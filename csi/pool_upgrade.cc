@@ -10,6 +10,7 @@ using Phase = Replacement::Phase;
 StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) {
   ASSIGN_OR_RETURN(DaemonProcess::Program fresh,
                    DaemonProcess::Open(program.empty() ? options_.daemon_program : program));
+  const std::string path = fresh.path;
   std::unique_lock lock(mutex_);
   if (replacement_) return Aborted("pool {}: its daemon is being replaced already", config().name);
   if (socket_ == nullptr) return Unavailable("pool {} has no daemon: {}", config().name, last_failure_);
@@ -26,8 +27,8 @@ StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) 
   const Replacement replaced = *std::exchange(replacement_, std::nullopt);
   if (stop_) return Unavailable("the plugin stops");
   if (replaced.failure.empty()) return replaced.upgraded;
-  return FailedPrecondition("pool {}: sluiced of {} cannot take over: {}; version {} {}", config().name, program_.path,
-                            replaced.failure, replaced.upgraded.old_version,
+  return FailedPrecondition("pool {}: {} cannot take over: {}; version {} {}", config().name, path, replaced.failure,
+                            replaced.upgraded.old_version,
                             replaced.phase == Phase::kDone ? "serves again" : "is being started again");
 }
 

@@ -108,7 +108,7 @@ def test_one_that_cannot_serve_is_rolled_back(make_plugin, s3, s3_volume, progra
     before = program_of(plugin)
     with open(path / "file", "rb") as held:
         refused = upgrade(plugin, "--program", str(script(programs / "bad", text)), "--deadline", deadline, check=False)
-        assert refused.returncode == 1 and reason in refused.stderr and "serves again" in refused.stderr
+        assert refused.returncode == 1 and f"{programs}/bad cannot take over" in refused.stderr and reason in refused.stderr and "serves again" in refused.stderr
         assert held.read() == load.data(3 * MIB, 5)
     assert program_of(plugin) == before
     assert "1 volumes" in upgrade(plugin).stdout  # as if nothing had been
