@@ -9,6 +9,8 @@ import subprocess
 
 import pytest
 
+import harness
+
 MIB = 1 << 20
 
 
@@ -146,7 +148,8 @@ def test_extended_attributes(plugin, s3_volume, bucket, tree):
     path = plugin.mount("x", *s3_volume(bucket))
     assert filecmp.cmp(tree / "exact.bin", path / "exact.bin", shallow=False)
     assert os.getxattr(path / "exact.bin", "user.sluice.source") == b"s3://tree/exact.bin"
-    assert os.getxattr(path / "exact.bin", "user.sluice.tier") in (b"dram", b"ssd")
+    # A tier is written behind the read.
+    harness.wait_until(lambda: os.getxattr(path / "exact.bin", "user.sluice.tier") in (b"dram", b"ssd"), what="the file in a tier")
     # Answers that programs do not ask for again, file by file.
     for ask in (lambda: os.listxattr(path / "exact.bin"), lambda: os.getxattr(path / "exact.bin", "security.selinux"),
                 lambda: os.getxattr(path / "exact.bin", "system.posix_acl_access")):
