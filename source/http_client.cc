@@ -43,17 +43,7 @@ std::string Lower(std::string_view text) {
 std::string Shown(const Transfer& transfer) { return transfer.request.url.substr(0, transfer.request.url.find('?')); }
 
 size_t OnHeader(char* data, size_t, size_t length, void* context) {
-  auto& transfer = *static_cast<Transfer*>(context);
-  std::string_view line(data, length);
-  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) {
-    transfer.reply.headers.clear();  // a redirect or a 100 came before
-  } else if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
-    std::string_view value = line.substr(colon + 1);
-    while (value.starts_with(' ')) value.remove_prefix(1);
-    while (value.ends_with(' ')) value.remove_suffix(1);
-    transfer.reply.headers[Lower(line.substr(0, colon))] = value;
-  }
+  TakeHeaderLine({data, length}, &static_cast<Transfer*>(context)->reply);
   return length;
 }
 
@@ -121,6 +111,18 @@ const std::string& HttpReply::header(const std::string& name) const {
   static const std::string empty;
   const auto found = headers.find(name);
   return found == headers.end() ? empty : found->second;
+}
+
+void TakeHeaderLine(std::string_view line, HttpReply* reply) {
+  while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+  if (line.starts_with("HTTP/")) {
+    reply->headers.clear();
+  } else if (const size_t colon = line.find(':'); colon != std::string_view::npos) {
+    std::string_view value = line.substr(colon + 1);
+    while (value.starts_with(' ')) value.remove_prefix(1);
+    while (value.ends_with(' ')) value.remove_suffix(1);
+    reply->headers[Lower(line.substr(0, colon))] = value;
+  }
 }
 
 // The thread that runs curl.

@@ -15,6 +15,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/clock.h"
@@ -31,6 +32,9 @@ struct HttpReply {
   // Empty when the header is not there.
   const std::string& header(const std::string& name) const;
 };
+
+// Adds a line of a reply's header as the server sent it. A status line begins anew: a redirect or a 100 came before.
+void TakeHeaderLine(std::string_view line, HttpReply* reply);
 
 struct HttpRequest {
   std::string method = "GET";  // or HEAD

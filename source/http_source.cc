@@ -1,7 +1,5 @@
 #include "source/http_source.h"
 
-#include <nlohmann/json.hpp>
-
 #include "source/http_range.h"
 #include "source/uri.h"
 
@@ -33,80 +31,10 @@ Status Explain(const HttpReply& reply, const std::string& url) {
 }
 
 std::string NameOf(std::string_view path) { return std::string(path.substr(path.rfind('/') + 1)); }
-std::string ParentOf(std::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string_view::npos ? "" : std::string(path.substr(0, slash));
-}
-
-// Every component can be shown.
-bool IsShowablePath(std::string_view path) {
-  for (;;) {
-    const size_t slash = path.find('/');
-    if (!IsShowable(path.substr(0, slash))) return false;
-    if (slash == std::string_view::npos) return true;
-    path.remove_prefix(slash + 1);
-  }
-}
 
 }  // namespace
 
-void HttpSource::Insert(Tree& tree, const std::string& path, File file) {
-  std::string child = path;
-  Entry entry = file.entry;
-  tree.files[path] = std::move(file);
-  for (;;) {
-    const std::string parent = ParentOf(child);
-    auto& siblings = tree.directories[parent];
-    const auto [at, fresh] = siblings.emplace(entry.name, entry);
-    if (!fresh && entry.kind == Entry::Kind::kDirectory) at->second = entry;  // a directory hides a file of its name
-    if (child.find('/') == std::string::npos) return;
-    child = parent;
-    entry = Entry{};
-    entry.name = NameOf(child);
-    entry.kind = Entry::Kind::kDirectory;
-  }
-}
-
-StatusOr<HttpSource::Tree> HttpSource::ParseManifest(const std::string& text, const std::string& base_url) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) {
-    return InvalidArgument("{}: a manifest is a JSON object with a list \"files\"", base_url);
-  }
-  if (json["files"].size() > kFilesMax) {
-    return InvalidArgument("{}: the manifest names {} files; at most {} are shown", base_url, json["files"].size(),
-                           kFilesMax);
-  }
-  Tree tree;
-  tree.directories[""];
-  for (const auto& item : json["files"]) {
-    const auto text_of = [&item](const char* key) -> std::string {
-      return item.contains(key) && item[key].is_string() ? item[key].get<std::string>() : "";
-    };
-    const std::string path = item.is_object() ? text_of("path") : "";
-    if (path.empty() || !item.contains("size") || !item["size"].is_number_unsigned()) {
-      return InvalidArgument("{}: every file needs \"path\" (a string) and \"size\" (bytes); this one lacks one: {}",
-                             base_url, item.dump().substr(0, 200));
-    }
-    if (!IsShowablePath(path)) {
-      ++tree.hidden;
-      continue;
-    }
-    File file;
-    file.entry.name = NameOf(path);
-    file.entry.size_bytes = item["size"].get<uint64_t>();
-    file.entry.mtime_ns = ParseIsoDate(text_of("mtime")) * 1'000'000'000;
-    file.entry.version = Unquote(text_of("etag"));
-    const std::string url = text_of("url");
-    file.url = ResolveUrl(base_url, url.empty() ? PercentEncode(path, true) : url);
-    if (!file.url.starts_with("http://") && !file.url.starts_with("https://")) {
-      return InvalidArgument("{}: \"url\" of {} is neither http nor https", base_url, path);
-    }
-    Insert(tree, path, std::move(file));
-  }
-  return tree;
-}
-
-io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchManifest() {
+io::Task<StatusOr<FileTree>> HttpSource::FetchManifest() {
   HttpRequest request;
   request.url = url_;
   request.follow_redirects = true;
@@ -115,7 +43,7 @@ io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchManifest() {
   co_return ParseManifest(reply.body, url_);
 }
 
-io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchSingle() {
+io::Task<StatusOr<FileTree>> HttpSource::FetchSingle() {
   HttpRequest request;
   request.method = "HEAD";
   request.url = url_;
@@ -125,8 +53,8 @@ io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchSingle() {
   if (reply.header("content-length").empty()) {
     co_return FailedPrecondition("{}: the server does not tell the file's length", url_);
   }
-  Tree tree;
-  File file;
+  FileTree tree;
+  FileTree::File file;
   const std::string path = url_.substr(0, url_.find('?'));
   file.entry.name = PercentDecode(NameOf(path));
   if (!IsShowable(file.entry.name)) file.entry.name = "index";
@@ -135,20 +63,20 @@ io::Task<StatusOr<HttpSource::Tree>> HttpSource::FetchSingle() {
   file.entry.version = VersionOf(reply.header("etag"), reply.header("last-modified"));
   file.url = url_;
   const std::string name = file.entry.name;
-  Insert(tree, name, std::move(file));
+  tree.Insert(name, std::move(file));
   co_return tree;
 }
 
 io::Task<Status> HttpSource::Refresh() {
   auto tree = co_await (manifest_ ? FetchManifest() : FetchSingle());
   if (!tree.ok()) co_return tree.status();
-  tree_ = std::make_shared<const Tree>(std::move(*tree));
+  tree_ = std::make_shared<const FileTree>(std::move(*tree));
   co_return absl::OkStatus();
 }
 
 io::Task<StatusOr<Entry>> HttpSource::Stat(std::string path) {
   if (tree_ == nullptr || path.empty() || !manifest_) CO_RETURN_IF_ERROR(co_await Refresh());
-  const std::shared_ptr<const Tree> tree = tree_;
+  const std::shared_ptr<const FileTree> tree = tree_;
   if (tree->directories.contains(path)) {
     Entry directory;
     directory.kind = Entry::Kind::kDirectory;
@@ -162,7 +90,7 @@ io::Task<StatusOr<Entry>> HttpSource::Stat(std::string path) {
 
 io::Task<StatusOr<Page>> HttpSource::List(std::string directory, std::string continuation) {
   if (tree_ == nullptr || (directory.empty() && continuation.empty())) CO_RETURN_IF_ERROR(co_await Refresh());
-  const std::shared_ptr<const Tree> tree = tree_;
+  const std::shared_ptr<const FileTree> tree = tree_;
   const auto found = tree->directories.find(directory);
   if (found == tree->directories.end()) co_return NotFound("{} is no directory of {}", directory, url_);
   Page page;

@@ -9,18 +9,16 @@
 // and Stat of the root, so that the volume's consistency decides how often.
 #pragma once
 
-#include <map>
 #include <memory>
 
 #include "source/http_client.h"
+#include "source/manifest.h"
 #include "source/source.h"
 
 namespace sluice::source {
 
 class HttpSource : public Source {
  public:
-  static constexpr size_t kFilesMax = 1'000'000;
-
   HttpSource(std::string url, bool manifest, std::shared_ptr<HttpClient> http)
       : url_(std::move(url)), manifest_(manifest), http_(std::move(http)) {}
 
@@ -29,26 +27,14 @@ class HttpSource : public Source {
   io::Task<Status> Read(ReadRequest request) override;
 
  private:
-  struct File {
-    Entry entry;
-    std::string url;
-  };
-  struct Tree {
-    std::map<std::string, File> files;                                // by path
-    std::map<std::string, std::map<std::string, Entry>> directories;  // by path, then name
-    uint64_t hidden = 0;
-  };
-
   io::Task<Status> Refresh();
-  io::Task<StatusOr<Tree>> FetchManifest();
-  io::Task<StatusOr<Tree>> FetchSingle();
-  static StatusOr<Tree> ParseManifest(const std::string& json, const std::string& base_url);
-  static void Insert(Tree& tree, const std::string& path, File file);
+  io::Task<StatusOr<FileTree>> FetchManifest();
+  io::Task<StatusOr<FileTree>> FetchSingle();
 
   const std::string url_;
   const bool manifest_;
   std::shared_ptr<HttpClient> http_;
-  std::shared_ptr<const Tree> tree_;  // null until the first fetch
+  std::shared_ptr<const FileTree> tree_;  // null until the first fetch
 };
 
 }  // namespace sluice::source
