@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
 
 namespace sluice::source {
 namespace {
@@ -18,7 +19,9 @@ int HexDigit(char c) {
 int64_t ParseDate(const std::string& text, const char* format) {
   tm parts{};
   if (::strptime(text.c_str(), format, &parts) == nullptr) return 0;
-  return ::timegm(&parts);
+  constexpr int64_t kSecondsMax = INT64_MAX / 1'000'000'000;
+  const int64_t seconds = ::timegm(&parts);
+  return seconds < -kSecondsMax || seconds > kSecondsMax ? 0 : seconds;
 }
 
 }  // namespace

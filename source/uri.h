@@ -29,7 +29,8 @@ std::string PercentDecode(std::string_view text);
 // `reference` (absolute, "/path" or "path") against the http(s) URL `base`.
 std::string ResolveUrl(std::string_view base, std::string_view reference);
 
-// Seconds since 1970 of an HTTP date or an ISO 8601 one; 0 when it is neither.
+// Seconds since 1970 of an HTTP date or an ISO 8601 one; 0 when it is neither, and when nanoseconds since 1970 do not
+// reach it (before 1678, after 2262).
 int64_t ParseHttpDate(const std::string& text);
 int64_t ParseIsoDate(const std::string& text);
 

@@ -44,5 +44,12 @@ TEST(Uri, Dates) {
   EXPECT_EQ(ParseIsoDate("yesterday"), 0);
 }
 
+TEST(Uri, DatesThatNanosecondsDoNotReachAreNone) {
+  EXPECT_EQ(ParseIsoDate("9999-12-31T23:59:59Z"), 0);
+  EXPECT_EQ(ParseHttpDate("Mon, 01 Jan 0001 00:00:00 GMT"), 0);
+  EXPECT_EQ(ParseIsoDate("2262-04-11T23:47:16Z"), 9223372036);
+  EXPECT_EQ(ParseIsoDate("2262-04-11T23:47:17Z"), 0);
+}
+
 }  // namespace
 }  // namespace sluice::source
