@@ -1,6 +1,6 @@
 #include "source/http_range.h"
 
-#include <charconv>
+#include <algorithm>
 
 namespace sluice::source {
 
@@ -20,6 +20,9 @@ std::string VersionOf(const std::string& etag, const std::string& last_modified)
 std::string ConditionHeader(const std::string& version) {
   // If-Unmodified-Since would not do: servers that keep fractions of a second refuse their own Last-Modified.
   if (version.empty() || version.starts_with('~')) return "";
+  // What a manifest or XML calls an ETag may hold anything, and a line break would end the header: such a version is
+  // left to RangeGuard alone.
+  if (std::any_of(version.begin(), version.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; })) return "";
   return fmt::format("If-Match: \"{}\"", version);
 }
 

@@ -19,7 +19,7 @@ std::string Unquote(const std::string& etag);
 // What a version is made of: the strong ETag; where the server gives none "~" and Last-Modified as it was sent.
 std::string VersionOf(const std::string& etag, const std::string& last_modified);
 
-// The header that makes a GET conditional on `version`; empty when there is none for it.
+// The header that makes a GET conditional on `version`, one line whatever that holds; empty when there is none for it.
 std::string ConditionHeader(const std::string& version);
 
 // Accepts a reply only when it holds exactly `range` of `version`, whether the server honours conditions or not.

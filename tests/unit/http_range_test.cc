@@ -36,5 +36,10 @@ TEST(HttpRange, VersionsWithoutEtagsAreTheirDate) {
             StatusCode::kAborted);
 }
 
+TEST(HttpRange, AVersionAddsNoHeaders) {
+  EXPECT_EQ(ConditionHeader("v\"\r\nHost: inside"), "") << "as a manifest may say";
+  EXPECT_EQ(ConditionHeader("blank inside"), "If-Match: \"blank inside\"");
+}
+
 }  // namespace
 }  // namespace sluice::source
