@@ -1,5 +1,6 @@
 #include "source/manifest.h"
 
+#include <climits>
 #include <nlohmann/json.hpp>
 
 #include "source/http_range.h"
@@ -14,8 +15,9 @@ std::string ParentOf(std::string_view path) {
   return slash == std::string_view::npos ? "" : std::string(path.substr(0, slash));
 }
 
-// Every component can be shown.
+// Every component can be shown, and a program can open it.
 bool IsShowablePath(std::string_view path) {
+  if (path.size() >= PATH_MAX) return false;
   for (;;) {
     const size_t slash = path.find('/');
     if (!IsShowable(path.substr(0, slash))) return false;
@@ -27,15 +29,16 @@ bool IsShowablePath(std::string_view path) {
 }  // namespace
 
 void FileTree::Insert(const std::string& path, File file) {
-  std::string child = path;
   Entry entry = file.entry;
-  files[path] = std::move(file);
+  if (!files.emplace(path, std::move(file)).second) return;
+  std::string child = path;
   for (;;) {
     const std::string parent = ParentOf(child);
-    auto& siblings = directories[parent];
-    const auto [at, fresh] = siblings.emplace(entry.name, entry);
+    const auto [directory, fresh_directory] = directories.try_emplace(parent);
+    if (fresh_directory) directory_bytes += parent.size();
+    const auto [at, fresh] = directory->second.emplace(entry.name, entry);
     if (!fresh && entry.kind == Entry::Kind::kDirectory) at->second = entry;  // a directory hides a file of its name
-    if (child.find('/') == std::string::npos) return;
+    if (!fresh_directory || parent.empty()) return;                           // it has its own directories already
     child = parent;
     entry = Entry{};
     entry.name = NameOf(child);
@@ -43,8 +46,19 @@ void FileTree::Insert(const std::string& path, File file) {
   }
 }
 
+// What lies deeper than the fields of a file is dropped as it comes: it could be millions deep, and whatever walks over
+// it would call itself as often.
+nlohmann::json ParseJson(std::string_view text) {
+  using Event = nlohmann::json::parse_event_t;
+  constexpr int kFieldDepth = 3;
+  const auto keep = [](int depth, Event event, const nlohmann::json&) {
+    return depth < kFieldDepth || (event != Event::object_start && event != Event::array_start);
+  };
+  return nlohmann::json::parse(text, keep, /*allow_exceptions=*/false);
+}
+
 StatusOr<FileTree> ParseManifest(std::string_view text, const std::string& base_url) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto json = ParseJson(text);
   if (!json.is_object() || !json.contains("files") || !json["files"].is_array()) {
     return InvalidArgument("{}: a manifest is a JSON object with a list \"files\"", base_url);
   }
@@ -78,6 +92,10 @@ StatusOr<FileTree> ParseManifest(std::string_view text, const std::string& base_
       return InvalidArgument("{}: \"url\" of {} is neither http nor https", base_url, path);
     }
     tree.Insert(path, std::move(file));
+    if (tree.directory_bytes > kDirectoryBytesMax) {
+      return InvalidArgument("{}: the manifest's directories have more than {} of paths; its files lie too deep",
+                             base_url, FormatBytes(kDirectoryBytesMax));
+    }
   }
   return tree;
 }
