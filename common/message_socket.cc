@@ -74,10 +74,7 @@ StatusOr<MessageSocket::Message> MessageSocket::Receive() {
     length = ::recvmsg(socket_.get(), &header, MSG_CMSG_CLOEXEC);
   } while (length < 0 && errno == EINTR);
   if (length < 0 && errno == EAGAIN) return DeadlineExceeded("the peer of the broker socket says nothing");
-  if (length <= 0) {
-    return Unavailable("the peer of the broker socket has gone{}{}", length < 0 ? ": " : "",
-                       length < 0 ? std::strerror(errno) : "");
-  }
+  if (length < 0) return Unavailable("the peer of the broker socket has gone: {}", std::strerror(errno));
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
     const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -87,6 +84,8 @@ StatusOr<MessageSocket::Message> MessageSocket::Receive() {
       message.descriptors.emplace_back(fd);
     }
   }
+  // The end, or an empty message: whose descriptors have arrived nevertheless.
+  if (length == 0) return Unavailable("the peer of the broker socket has gone");
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
     return InvalidArgument("a message over the limit of {} bytes and {} descriptors arrived", kMessageBytesMax,
                            kDescriptorsMax);

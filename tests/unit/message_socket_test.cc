@@ -72,5 +72,17 @@ TEST(MessageSocket, WhatIsOverTheLimitsIsRefusedAndClosed) {
   EXPECT_EQ(next_after, next_before) << "descriptors leak";
 }
 
+TEST(MessageSocket, AnEmptyMessageIsTheEndAndClosesWhatItCarries) {
+  ASSERT_OK_AND_ASSIGN(auto ends, MessageSocket::Pair());
+  const int own = ends.first.fd();
+  ASSERT_OK(ends.first.Send("", {&own, 1}));
+  const int next_before = ::dup(0);
+  ::close(next_before);
+  EXPECT_EQ(ends.second.Receive().status().code(), StatusCode::kUnavailable);
+  const int next_after = ::dup(0);
+  ::close(next_after);
+  EXPECT_EQ(next_after, next_before) << "descriptors leak";
+}
+
 }  // namespace
 }  // namespace sluice
