@@ -152,7 +152,9 @@ std::string ToYaml(const PoolConfig& config) {
   out << YAML::Key << "source" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "directories" << YAML::Value << YAML::Flow << config.source_directories;
   if (!config.ca_file.empty()) out << YAML::Key << "caFile" << YAML::Value << config.ca_file;
-  out << YAML::Key << "deadline" << YAML::Value << fmt::format("{}s", config.source_deadline / std::chrono::seconds(1));
+  const auto deadline_ms = std::chrono::round<std::chrono::milliseconds>(config.source_deadline).count();
+  out << YAML::Key << "deadline" << YAML::Value
+      << (deadline_ms % 1000 == 0 ? fmt::format("{}s", deadline_ms / 1000) : fmt::format("{}ms", deadline_ms));
   out << YAML::EndMap;
   if (!config.metrics_listen.empty()) {
     out << YAML::Key << "metrics" << YAML::Value << YAML::BeginMap << YAML::Key << "listen" << YAML::Value

@@ -48,6 +48,14 @@ pools:
   EXPECT_EQ(ToYaml(again.at("team-a")), shown);
 }
 
+TEST_F(PoolConfigTest, ADeadlineIsShownToTheMillisecond) {
+  for (const char* text : {"500ms", "1500ms", "30s", "120s"}) {
+    ASSERT_OK_AND_ASSIGN(const PoolConfigs pools,
+                         Load(fmt::format("pools: {{p: {{source: {{deadline: {}}}}}}}", text)));
+    EXPECT_NE(ToYaml(pools.at("p")).find(fmt::format("deadline: {}\n", text)), std::string::npos) << text;
+  }
+}
+
 TEST_F(PoolConfigTest, ErrorsNameFileLineKeyAndWhatIsExpected) {
   const auto status = Load("pools:\n  default:\n    limits:\n      fetches: many\n").status();
   EXPECT_TRUE(
