@@ -22,10 +22,11 @@ class TokenBucket {
   // `rate_per_second` 0 means no limit.
   void SetRate(uint64_t rate_per_second, Instant now) {
     Settle(now);
+    rate_per_second_ = rate_per_second;
     rate_ = static_cast<double>(rate_per_second);
     balance_ = std::min(balance_, rate_ * kBurstSeconds);
   }
-  uint64_t rate() const { return static_cast<uint64_t>(rate_); }
+  uint64_t rate() const { return rate_per_second_; }
 
   // How long until something may be spent; zero when it may be now.
   Duration Delay(Instant now) {
@@ -48,7 +49,8 @@ class TokenBucket {
     balance_ = std::min(balance_ + elapsed * rate_, rate_ * kBurstSeconds);
   }
 
-  double rate_ = 0;     // tokens per second
+  uint64_t rate_per_second_ = 0;
+  double rate_ = 0;     // the same, to calculate with
   double balance_ = 0;  // tokens; below zero is debt
   Instant last_{};
 };

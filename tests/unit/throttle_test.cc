@@ -28,6 +28,14 @@ TEST(TokenBucket, HoldsItsRateOverFiveSeconds) {
   }
 }
 
+TEST(TokenBucket, ARateIsWhatWasSet) {
+  TokenBucket bucket;
+  for (const uint64_t rate : {UINT64_MAX, uint64_t{0}, uint64_t{7}}) {
+    bucket.SetRate(rate, Instant{});
+    EXPECT_EQ(bucket.rate(), rate);
+  }
+}
+
 TEST(TokenBucket, IdleTimeIsNotSavedUp) {
   ManualClock clock;
   TokenBucket bucket;
