@@ -22,7 +22,7 @@ std::string ToJson(const VolumeRecord& record) {
 
 std::optional<VolumeRecord> FromJson(std::istream& stream) {
   const auto json = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value("version", 0) != kFormatVersion || !json.contains("id") ||
+  if (!json.is_object() || json.value("version", nlohmann::json()) != kFormatVersion || !json.contains("id") ||
       !json["id"].is_string() || !json.contains("parameters") || !json["parameters"].is_object()) {
     return std::nullopt;
   }

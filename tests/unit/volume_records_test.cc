@@ -29,6 +29,7 @@ TEST(VolumeRecords, DamagedFilesAreLeftAlone) {
   TempDir directory;
   std::ofstream(directory / "x.json") << "{not json";
   std::ofstream(directory / "y.json") << R"({"version": 99, "id": "z", "parameters": {}})";
+  std::ofstream(directory / "z.json") << R"({"version": "1", "id": "z", "parameters": {}})";
   ASSERT_OK_AND_ASSIGN(const auto records, VolumeRecords::Open(directory.path()));
   EXPECT_TRUE(records->All().empty());
   EXPECT_TRUE(std::filesystem::exists(directory / "x.json"));
