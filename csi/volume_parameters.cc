@@ -46,6 +46,11 @@ StatusOr<uint64_t> ParseBlockSize(const std::string& value) {
   return bytes;
 }
 
+// What becomes a part of HTTP headers.
+bool IsOneWord(const std::string& value) {
+  return std::none_of(value.begin(), value.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
 Status CheckSource(const std::string& value) {
   const size_t colon = value.find("://");
   if (colon == std::string::npos) {
@@ -78,8 +83,10 @@ Status Apply(const std::string& key, const std::string& value, VolumeParameters*
     if (!value.starts_with("http://") && !value.starts_with("https://")) {
       return InvalidArgument("'{}' is not the URL of a server; write https://HOST[:PORT]", value);
     }
+    if (!IsOneWord(value)) return InvalidArgument("'{}' holds a blank or a line break", value);
     spec.set_endpoint(value);
   } else if (key == "region") {
+    if (!IsOneWord(value)) return InvalidArgument("'{}' holds a blank or a line break", value);
     spec.set_region(value);
   } else if (key == "pathStyle") {
     if (value != "true" && value != "false") return InvalidArgument("'{}' is neither true nor false", value);
@@ -146,8 +153,8 @@ StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, c
 StatusOr<broker::v1::Credentials> ParseSecrets(const StringMap& secrets) {
   broker::v1::Credentials credentials;
   for (const auto& [key, value] : secrets) {
-    // They become HTTP headers. A line break at the end is what `echo key | base64` leaves.
-    if (std::any_of(value.begin(), value.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
+    // A line break at the end is what `echo key | base64` leaves.
+    if (!IsOneWord(value)) {
       return InvalidArgument("secret key '{}' holds a blank or a line break; write it without, as with printf", key);
     }
     if (key == "accessKeyId") {

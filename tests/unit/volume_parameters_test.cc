@@ -44,6 +44,8 @@ TEST(VolumeParameters, MistakesAreNamed) {
   EXPECT_TRUE(fails("subPath", "a/../b", "'..'"));
   EXPECT_TRUE(fails("fileMode", "999", "octal"));
   EXPECT_TRUE(fails("source", "s3://a:b@c", "Secret"));
+  EXPECT_TRUE(fails("region", "eu-1\r\nInjected: header", "line break"));
+  EXPECT_TRUE(fails("endpoint", "https://host inside", "line break"));
 }
 
 TEST(VolumeParameters, SecretsNeverStandInMessages) {
