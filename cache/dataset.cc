@@ -215,8 +215,13 @@ StatusOr<std::shared_ptr<Object>> Dataset::AcquireObject(Ino ino) const {
   const auto node = catalog_->Get(ino);
   if (!node) return NotFound("inode {} is not of this volume", ino);
   if (node->entry.kind != source::Entry::Kind::kFile) return InvalidArgument("{} is no file", node->entry.name);
-  return cache_.store().Acquire(
-      {options_.identity, catalog_->Path(ino), node->entry.version, node->entry.size_bytes, options_.block_size_bytes});
+  const ObjectVersion version{options_.identity, catalog_->Path(ino), node->entry.version, node->entry.size_bytes,
+                              options_.block_size_bytes};
+  if (!CanCount(version)) {
+    return DataLoss("the source says that {} has {} bytes; at most {} blocks of {} are possible", version.path,
+                    version.size_bytes, kBlocksMax, FormatBytes(version.block_size_bytes));
+  }
+  return cache_.store().Acquire(version);
 }
 
 StatusOr<std::shared_ptr<Object>> Dataset::ObjectOf(Ino ino) {

@@ -88,6 +88,7 @@ StatusOr<ParsedKey> ParseRecordKey(std::string_view key) {
   for (size_t i = kIdEnd + 1; i < key.size(); ++i) {
     parsed.first_block = parsed.first_block << 8 | static_cast<uint8_t>(key[i]);
   }
+  if (parsed.first_block % kBlocksPerRecord != 0) return DataLoss("an index key is of block {}", parsed.first_block);
   return parsed;
 }
 
@@ -113,7 +114,7 @@ StatusOr<ObjectRecord> DecodeObject(std::string_view bytes) {
   record.version.dataset = reader.String();
   record.version.path = reader.String();
   record.version.version = reader.String();
-  if (!reader.ok() || !reader.at_end() || record.version.block_size_bytes == 0) {
+  if (!reader.ok() || !reader.at_end() || !CanCount(record.version)) {
     return DataLoss("an object's index record of {} bytes is damaged", bytes.size());
   }
   return record;

@@ -20,6 +20,14 @@ struct ObjectVersion {
   uint32_t block_size_bytes = 0;
 };
 
+// The most blocks that an object may have: they have numbers of 32 bits, and each takes memory (cache/object.h).
+// Sources may say any size.
+inline constexpr uint64_t kBlocksMax = uint64_t{1} << 26;
+
+inline bool CanCount(const ObjectVersion& version) {
+  return version.block_size_bytes > 0 && version.size_bytes / version.block_size_bytes < kBlocksMax;
+}
+
 // The first 128 bits of SHA-256 over an ObjectVersion: two objects never share one, whoever chose their names.
 struct ObjectId {
   std::array<uint8_t, 16> bytes{};

@@ -6,7 +6,7 @@
 // Threads:     TryRead, state queries, opens() from any thread; fields below "loop" on the loop only.
 // Suspends:    Quiesce.
 // Owns:        its descriptors on the tiers' files; who closes one waits for a Quiesce first.
-// Limits:      24 bytes per block and about 300 per object.
+// Limits:      24 bytes per block and about 300 per object; REQUIRES CanCount (cache/key.h) of its version.
 // Invariants:  I1 a block's state names a tier only after its bytes are written there.
 //              I2 TryRead returns bytes of blocks that were proven in this process's life (verified), or nothing.
 //              I3 while a holder refuses to let go, no block leaves its file and no hole is punched into it.

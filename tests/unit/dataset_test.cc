@@ -225,5 +225,16 @@ TEST_F(DatasetTest, ARemovedObjectIsStaleToWhoeverHasItOpen) {
   EXPECT_TRUE(Fails(loop.Block(dataset->Read(ino, 0, buffer.span())).status(), StatusCode::kAborted, "f"));
 }
 
+TEST_F(DatasetTest, AnObjectOfMoreBlocksThanCanBeCountedIsNotOpened) {
+  Open(Consistency::kImmutable);
+  for (const uint64_t size_bytes : {UINT64_MAX, uint64_t{1} << 48, kBlocksMax * 64 * kKiB}) {
+    source::Entry entry;
+    entry.name = "huge";
+    entry.size_bytes = size_bytes;
+    ASSERT_OK_AND_ASSIGN(const Node node, dataset->catalog().Put(kRootIno, entry, 1));
+    EXPECT_TRUE(Fails(dataset->ObjectOf(node.ino).status(), StatusCode::kDataLoss, "blocks of 64.0 KiB"));
+  }
+}
+
 }  // namespace
 }  // namespace sluice::cache

@@ -28,9 +28,9 @@ TEST(Format, KeysRoundTripAndSortTheObjectFirst) {
   const ObjectId id = ObjectId::Of(kVersion);
   ASSERT_OK_AND_ASSIGN(const ParsedKey object, ParseRecordKey(ObjectRecordKey(id)));
   EXPECT_TRUE(object.is_object && object.id == id);
-  ASSERT_OK_AND_ASSIGN(const ParsedKey blocks, ParseRecordKey(BlocksRecordKey(id, 0x01020304)));
+  ASSERT_OK_AND_ASSIGN(const ParsedKey blocks, ParseRecordKey(BlocksRecordKey(id, 0x01020340)));
   EXPECT_TRUE(!blocks.is_object && blocks.id == id);
-  EXPECT_EQ(blocks.first_block, 0x01020304u);
+  EXPECT_EQ(blocks.first_block, 0x01020340u);
   EXPECT_LT(ObjectRecordKey(id), BlocksRecordKey(id, 0));
   EXPECT_LT(BlocksRecordKey(id, 64), BlocksRecordKey(id, 256));
 }
@@ -46,8 +46,22 @@ TEST(Format, DamageIsAnErrorAndNothingElse) {
     (void)DecodeBlocks(bytes);
     (void)ParseRecordKey(bytes);
   }
+  EXPECT_TRUE(Fails(ParseRecordKey(BlocksRecordKey({}, 0xfffffff0)).status(), StatusCode::kDataLoss, "block"));
   EXPECT_TRUE(Fails(DecodeObject("").status(), StatusCode::kDataLoss, ""));
   EXPECT_TRUE(Fails(DecodeBlocks(std::string(1, '\x09')).status(), StatusCode::kDataLoss, "version 9"));
+}
+
+TEST(Format, AnObjectsBlocksCanBeCounted) {
+  ObjectVersion version = kVersion;
+  version.block_size_bytes = 1 << 20;
+  version.size_bytes = uint64_t{1} << 46;
+  EXPECT_FALSE(CanCount(version));
+  EXPECT_FALSE(DecodeObject(EncodeObject({version, false})).ok());
+  version.size_bytes -= 1;
+  EXPECT_TRUE(CanCount(version));
+  EXPECT_TRUE(DecodeObject(EncodeObject({version, false})).ok());
+  version.size_bytes = UINT64_MAX;
+  EXPECT_FALSE(CanCount(version));
 }
 
 TEST(ObjectId, EveryPartMatters) {
