@@ -46,6 +46,10 @@ size_t Catalog::ChildHash::operator()(uint32_t index) const {
   return absl::HashOf(record.parent, catalog->NameOf(record));
 }
 size_t Catalog::ChildHash::operator()(const ChildKey& key) const { return absl::HashOf(key.parent, key.name); }
+bool Catalog::ChildEqual::operator()(uint32_t a, uint32_t b) const {
+  const Record& record = *catalog->At(a);
+  return a == b || (*this)(b, ChildKey{record.parent, catalog->NameOf(record)});
+}
 bool Catalog::ChildEqual::operator()(uint32_t index, const ChildKey& key) const {
   const Record& record = *catalog->At(index);
   return record.parent == key.parent && catalog->NameOf(record) == key.name;
@@ -95,16 +99,30 @@ Status Catalog::Sync() const {
   return nodes_->Sync();
 }
 
+bool Catalog::IsSound(Ino ino) const {
+  constexpr auto kDirectory = static_cast<uint8_t>(source::Entry::Kind::kDirectory);
+  const Record& record = *At(ino);
+  const uint64_t names_bytes = names_->used_bytes();
+  const uint64_t text_bytes = uint64_t{record.name_length} + record.version_length;
+  if (record.name_offset > names_bytes || text_bytes > names_bytes - record.name_offset) return false;
+  if (ino == kRootIno) return record.kind == kDirectory && record.parent == 0 && record.name_length == 0;
+  return record.kind <= static_cast<uint8_t>(source::Entry::Kind::kSymlink) && record.parent >= kRootIno &&
+         record.parent < ino && At(record.parent)->kind == kDirectory && source::IsShowable(NameOf(record));
+}
+
 Status Catalog::Rebuild(bool keep_handles) {
-  for (Ino ino = kRootIno + 1; ino < kRootIno + node_count(); ++ino) {
+  if ((nodes_->used_bytes() - MappedFile::kHeaderBytes) % sizeof(Record) != 0) {
+    return DataLoss("the catalog ends within a node");
+  }
+  for (Ino ino = kRootIno; ino < kRootIno + node_count(); ++ino) {
+    if (!IsSound(ino)) return DataLoss("the catalog's node {} is damaged", ino);
+    if (ino == kRootIno) continue;
     Record& record = *At(ino);
-    if (record.parent < kRootIno || record.parent >= ino ||
-        record.name_offset + record.name_length + record.version_length > names_->used_bytes()) {
-      return DataLoss("the catalog's node {} is damaged", ino);
-    }
     if (!keep_handles && record.kind == static_cast<uint8_t>(source::Entry::Kind::kFile)) record.handles = {};
     if ((record.flags & kLive) == 0) continue;
-    live_.insert(static_cast<uint32_t>(ino));
+    if (!live_.insert(static_cast<uint32_t>(ino)).second) {
+      return DataLoss("the catalog has '{}' of node {} twice", NameOf(record), record.parent);
+    }
     Count(record, true);
     children_[static_cast<uint32_t>(record.parent)].push_back(static_cast<uint32_t>(ino));
   }

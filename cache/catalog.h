@@ -11,7 +11,7 @@
 // Limits:      kNodesMax nodes; 64 bytes per node and its name in files that the kernel may page out, about 24 bytes
 //              of memory per live name.
 // Errors:      RESOURCE_EXHAUSTED when the disk has no room to grow the files. Open: DATA_LOSS for files that are none
-//              of this version.
+//              of this version, or damaged.
 // Invariants:  a child's number is greater than its directory's; a directory's children are in order of their numbers,
 //              which makes a child's number its position in readdir, stable across restarts.
 // Format:      docs/on-disk-format.md, "Catalog".
@@ -122,7 +122,7 @@ class Catalog {
   struct ChildEqual {
     using is_transparent = void;
     const Catalog* catalog;
-    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(uint32_t a, uint32_t b) const;
     bool operator()(uint32_t index, const ChildKey& key) const;
     bool operator()(const ChildKey& key, uint32_t index) const { return (*this)(index, key); }
   };
@@ -133,6 +133,8 @@ class Catalog {
   Record* At(Ino ino) const;
   std::string_view NameOf(const Record& record) const;
   Node ToNode(Ino ino) const;
+  // The record leads nowhere but into the files: they are read as they are, whatever has become of them.
+  bool IsSound(Ino ino) const;
   StatusOr<Ino> Append(Ino directory, const source::Entry& entry, int64_t now_ns);
   void Count(const Record& record, bool live);
   void Unlink(Ino ino);

@@ -25,8 +25,8 @@ StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(const std::string& path, 
   }
   file->allocated_bytes_ = static_cast<uint64_t>(size);
   const Header& header = *file->header();
-  if (static_cast<uint64_t>(size) < kHeaderBytes || header.magic != magic ||
-      header.used_bytes > static_cast<uint64_t>(size)) {
+  if (static_cast<uint64_t>(size) < kHeaderBytes || header.magic != magic || header.used_bytes < kHeaderBytes ||
+      header.used_bytes > std::min(static_cast<uint64_t>(size), kMapBytes)) {
     return DataLoss("{} is no catalog of this version", path);
   }
   return file;

@@ -1,6 +1,7 @@
 #include "cache/catalog.h"
 
 #include <fstream>
+#include <iterator>
 
 #include "tests/support/matchers.h"
 #include "tests/support/temp_dir.h"
@@ -32,6 +33,10 @@ class CatalogTest : public testing::Test {
                          Catalog::Open(directory.path(), resume ? Catalog::Keep::kAll : Catalog::Keep::kNothing));
   }
   void SetUp() override { Open(false); }
+  std::string ReadAll(const std::string& name) {
+    std::ifstream file(directory / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
   Ino Put(Ino parent, const Entry& entry, int64_t now = 1) { return catalog->Put(parent, entry, now)->ino; }
 
   TempDir directory;
@@ -149,6 +154,33 @@ TEST_F(CatalogTest, DamagedFilesAreRefused) {
     std::fclose(file);
   }
   EXPECT_TRUE(Fails(Catalog::Open(directory.path(), Catalog::Keep::kAll).status(), StatusCode::kDataLoss, "nodes"));
+}
+
+// Each of a node's fields that leads somewhere leads nowhere else.
+TEST_F(CatalogTest, DamagedNodesAreRefused) {
+  const Ino dir = Put(kRootIno, Directory("d"));
+  Put(dir, File("f", "v"));
+  Put(dir, File("g", "v"));
+  catalog.reset();
+  const std::string good = ReadAll("nodes");
+  const auto damaged = [&](size_t offset, const std::string& bytes) {
+    std::string nodes = good;
+    nodes.replace(offset, bytes.size(), bytes);
+    std::ofstream(directory / "nodes", std::ios::binary | std::ios::trunc) << nodes;
+    return Catalog::Open(directory.path(), Catalog::Keep::kAll).status().code() == StatusCode::kDataLoss;
+  };
+  constexpr size_t kRoot = 64;
+  constexpr size_t kFile = 64 + 2 * 64;  // parent, name offset at 8, lengths at 16 and 18, kind at 20
+  EXPECT_TRUE(damaged(8, std::string(8, '\0'))) << "fewer bytes used than a header";
+  EXPECT_TRUE(damaged(8, std::string(1, '\x41'))) << "within a node";
+  EXPECT_TRUE(damaged(kRoot + 8, std::string(8, '\x7f'))) << "the root's name";
+  EXPECT_TRUE(damaged(kFile, std::string(1, '\4'))) << "a child of what comes later";
+  EXPECT_TRUE(damaged(kFile + 64, std::string(1, '\3'))) << "a child of a file";
+  EXPECT_TRUE(damaged(kFile + 8, std::string("\xfe") + std::string(7, '\xff'))) << "a name that ends before it begins";
+  EXPECT_TRUE(damaged(kFile + 16, std::string(1, '\0'))) << "no name";
+  EXPECT_TRUE(damaged(kFile + 20, std::string(1, '\7'))) << "a kind that there is not";
+  EXPECT_TRUE(damaged(kFile + 64 + 8, good.substr(kFile + 8, 8))) << "a name twice";
+  EXPECT_FALSE(damaged(0, ""));
 }
 
 }  // namespace
