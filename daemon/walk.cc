@@ -25,7 +25,7 @@ Patterns::Patterns(std::vector<std::string> patterns) {
     Pattern pattern;
     pattern.is_glob = wildcard != std::string::npos;
     pattern.crosses = text.find("**") != std::string::npos;
-    pattern.literal = text.substr(0, wildcard);
+    pattern.literal = text.substr(0, text.find_first_of("*?[\\"));
     pattern.text = std::move(text);
     patterns_.push_back(std::move(pattern));
   }

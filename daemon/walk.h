@@ -30,7 +30,7 @@ class Patterns {
     std::string text;
     bool is_glob;
     bool crosses;         // has "**"
-    std::string literal;  // what stands before the first wildcard
+    std::string literal;  // what stands before the first wildcard or escape
   };
   std::vector<Pattern> patterns_;
 };

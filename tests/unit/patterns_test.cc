@@ -25,6 +25,7 @@ TEST(Patterns, DirectoriesThatCannotMatchAreNotWalked) {
   for (const char* yes : {"a", "a/b", "a/b/c/d", "q", "q/wx"}) EXPECT_TRUE(patterns.MayMatchBelow(yes)) << yes;
   for (const char* no : {"b", "a/c", "q/x"}) EXPECT_FALSE(patterns.MayMatchBelow(no)) << no;
   EXPECT_TRUE(Patterns({}).MayMatchBelow("anything"));
+  EXPECT_TRUE(Patterns({"d\\ir/*"}).Matches("dir/x") && Patterns({"d\\ir/*"}).MayMatchBelow("dir")) << "escaped";
 }
 
 }  // namespace
