@@ -41,8 +41,6 @@ bool HasEnded(State state) {
   return state == admin::v1::Job::SUCCEEDED || state == admin::v1::Job::FAILED || state == admin::v1::Job::CANCELLED;
 }
 
-std::string RecordKey(const std::string& id) { return cache::kJobRecords + id; }
-
 StatusOr<std::optional<uint8_t>> MediumOf(const std::string& tier, const cache::BlockStore& store) {
   if (tier.empty()) return std::optional<uint8_t>();
   ASSIGN_OR_RETURN(const cache::Medium medium, cache::ParseMedium(tier));
@@ -58,13 +56,14 @@ Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees&
 Status Prewarmer::Load() {
   return cache_.store().index().Scan(
       std::string(1, cache::kJobRecords), [this](std::string_view key, std::string_view value) {
-        admin::v1::Job status;
-        if (!status.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-          spdlog::warn("a damaged prewarm job record is dropped");
+        auto parsed = ParseJobRecord(key, value);
+        if (!parsed.ok()) {
+          spdlog::warn("{}: it is dropped", Message(parsed.status()));
           return cache_.store().index().Delete(std::string(key));
         }
+        admin::v1::Job status = *std::move(parsed);
         if (!HasEnded(status.state())) status.set_state(admin::v1::Job::WAITING);
-        next_id_ = std::max<uint64_t>(next_id_, std::strtoull(status.id().c_str() + 1, nullptr, 10) + 1);
+        next_id_ = std::max(next_id_, JobNumber(status.id()) + 1);
         auto job = std::make_shared<Job>(loop_, status);
         if (const auto medium = MediumOf(status.request().tier(), cache_.store()); medium.ok()) job->medium = *medium;
         jobs_[status.id()] = std::move(job);
@@ -72,7 +71,7 @@ Status Prewarmer::Load() {
 }
 
 void Prewarmer::Save(const Job& job) {
-  cache_.store().index().Put(RecordKey(job.status.id()), job.status.SerializeAsString());
+  cache_.store().index().Put(JobRecordKey(job.status.id()), job.status.SerializeAsString());
 }
 
 void Prewarmer::OnMounted(const std::shared_ptr<Mount>& mount) {
@@ -87,16 +86,16 @@ void Prewarmer::OnMounted(const std::shared_ptr<Mount>& mount) {
 StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& request) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Mount> mount, mounts_.Find(request.dataset()));
   ASSIGN_OR_RETURN(const auto medium, MediumOf(request.tier(), cache_.store()));
-  if (request.concurrency() > kConcurrencyMax) {
+  if (request.concurrency() > kJobConcurrencyMax) {
     return InvalidArgument("a concurrency of {} is too much; at most {} files at a time", request.concurrency(),
-                           kConcurrencyMax);
+                           kJobConcurrencyMax);
   }
   if (request.publish_native() && (mount->spec.consistency() != "immutable" || request.patterns_size() > 0)) {
     return InvalidArgument("only all of a volume with 'consistency: immutable' can be published natively");
   }
   const std::lock_guard lock(mutex_);
   admin::v1::Job status;
-  status.set_id(fmt::format("j{}", next_id_++));
+  status.set_id(JobId(next_id_++));
   *status.mutable_request() = request;
   status.mutable_request()->set_dataset(mount->spec.volume_id());
   if (request.concurrency() == 0) status.mutable_request()->set_concurrency(kConcurrencyDefault);
@@ -112,7 +111,7 @@ void Prewarmer::ForgetOldJobs() {
   for (auto at = jobs_.begin(); at != jobs_.end() && jobs_.size() > kJobsMax;) {
     const auto current = at++;
     if (!HasEnded(current->second->status.state())) continue;
-    cache_.store().index().Delete(RecordKey(current->first));
+    cache_.store().index().Delete(JobRecordKey(current->first));
     jobs_.erase(current);
   }
 }

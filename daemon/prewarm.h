@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 
+#include "daemon/job_records.h"
 #include "daemon/mounts.h"
 #include "daemon/walk.h"
 #include "proto/admin.pb.h"
@@ -25,7 +26,6 @@ class Prewarmer {
  public:
   static constexpr size_t kJobsMax = 256;
   static constexpr uint32_t kConcurrencyDefault = 32;
-  static constexpr uint32_t kConcurrencyMax = 64;
 
   Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, io::Loop& loop);
 
