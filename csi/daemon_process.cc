@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +16,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+
+#include "common/unix_socket.h"
 
 namespace sluice::csi {
 namespace {
@@ -101,16 +102,15 @@ StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options) {
 }
 
 std::optional<DaemonProcess> DaemonProcess::Listening(int connection, uid_t uid) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0 || peer.pid <= 0) return std::nullopt;
-  UniqueFd handle = OpenHandle(peer.pid);
+  const auto peer = PeerOf(connection);
+  if (!peer.ok() || peer->pid <= 0) return std::nullopt;
+  UniqueFd handle = OpenHandle(peer->pid);
   // The number may be another process's by now: what is signalled is of the pool's user.
-  if (!handle.valid() || UserOf(peer.pid) != uid ||
+  if (!handle.valid() || UserOf(peer->pid) != uid ||
       ::syscall(SYS_pidfd_send_signal, handle.get(), 0, nullptr, 0) != 0) {
     return std::nullopt;
   }
-  return DaemonProcess(std::move(handle), peer.pid, false);
+  return DaemonProcess(std::move(handle), peer->pid, false);
 }
 
 DaemonProcess::~DaemonProcess() {

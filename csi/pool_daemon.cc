@@ -46,9 +46,7 @@ StatusOr<MessageSocket> Pool::Connect() const {
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return ErrnoStatus(errno, path);
   }
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return ErrnoStatus(errno, path);
+  ASSIGN_OR_RETURN(const ucred peer, PeerOf(fd.get()));
   if (peer.uid != static_cast<uid_t>(config().uid)) {
     return PermissionDenied("user {} listens at {}, which is the pool's user {}'s", peer.uid, path, config().uid);
   }

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,17 +18,16 @@ namespace sluice::daemon {
 namespace {
 
 bool IsAllowed(int connection, gid_t group) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
-  if (peer.uid == 0 || peer.uid == ::geteuid() || peer.gid == group) return true;
+  const auto peer = PeerOf(connection);
+  if (!peer.ok()) return false;
+  if (peer->uid == 0 || peer->uid == ::geteuid() || peer->gid == group) return true;
   std::vector<gid_t> groups(256);
-  length = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+  auto length = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
   if (::getsockopt(connection, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length) == 0) {
     groups.resize(length / sizeof(gid_t));
     if (std::find(groups.begin(), groups.end(), group) != groups.end()) return true;
   }
-  spdlog::warn("admin connection of user {} (process {}) refused: neither root nor in group {}", peer.uid, peer.pid,
+  spdlog::warn("admin connection of user {} (process {}) refused: neither root nor in group {}", peer->uid, peer->pid,
                group);
   return false;
 }
@@ -39,17 +37,10 @@ bool IsAllowed(int connection, gid_t group) {
 StatusOr<std::unique_ptr<AdminSocket>> AdminSocket::Listen(const std::string& path, grpc::Service& service) {
   ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
   if (IsAnswered(address)) return FailedPrecondition("another process serves the admin socket {}", path);
-  ::unlink(path.c_str());
   std::unique_ptr<AdminSocket> socket(new AdminSocket);
   socket->path_ = path;
   socket->group_ = ::getegid();
-  socket->listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const mode_t mask = ::umask(0117);
-  const int bound = ::bind(socket->listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  ::umask(mask);
-  if (bound != 0 || ::listen(socket->listener_.get(), kConnectionsMax) != 0) {
-    return ErrnoStatus(errno, "listen on " + path);
-  }
+  ASSIGN_OR_RETURN(socket->listener_, ListenAt(path, SOCK_STREAM, 0660, kConnectionsMax));
   grpc::ResourceQuota quota("admin");
   quota.SetMaxThreads(kThreadsMax);
   grpc::ServerBuilder builder;

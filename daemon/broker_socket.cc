@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,12 +13,11 @@ namespace sluice::daemon {
 namespace {
 
 bool IsRoot(int connection) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
-  if (peer.uid == 0) return true;
+  const auto peer = PeerOf(connection);
+  if (!peer.ok()) return false;
+  if (peer->uid == 0) return true;
   spdlog::warn("a connection of user {} (process {}) to the broker socket is refused: the plugin runs as root",
-               peer.uid, peer.pid);
+               peer->uid, peer->pid);
   return false;
 }
 
@@ -28,13 +26,8 @@ bool IsRoot(int connection) {
 StatusOr<std::unique_ptr<BrokerSocket>> BrokerSocket::Listen(const std::string& path) {
   ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
   if (IsAnswered(address, SOCK_SEQPACKET)) return FailedPrecondition("another daemon listens at {}", path);
-  ::unlink(path.c_str());
   std::unique_ptr<BrokerSocket> socket(new BrokerSocket);
-  socket->listener_.reset(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const mode_t mask = ::umask(0177);
-  const int bound = ::bind(socket->listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  ::umask(mask);
-  if (bound != 0 || ::listen(socket->listener_.get(), kBacklog) != 0) return ErrnoStatus(errno, "listen on " + path);
+  ASSIGN_OR_RETURN(socket->listener_, ListenAt(path, SOCK_SEQPACKET, 0600, kBacklog));
   socket->path_ = path;
   return socket;
 }
