@@ -9,47 +9,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "common/unique_fd.h"
+#include "csi/record_files.h"
 
 namespace sluice::csi {
 namespace {
 
 constexpr uint32_t kFormatVersion = 1;
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream stream(path);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-// Whole or not at all: written beside it and renamed. For root alone.
-Status WriteFile(const std::string& path, const std::string& text) {
-  const std::string fresh = path + ".new";
-  {
-    const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd.valid()) return ErrnoStatus(errno, fresh);
-    if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-      return ErrnoStatus(errno == 0 ? ENOSPC : errno, fresh);
-    }
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, path);
-  return absl::OkStatus();
-}
-
-bool Parse(const std::string& path, broker::v1::StagedVolume* volume) {
-  return google::protobuf::util::JsonStringToMessage(ReadFile(path), volume).ok() &&
-         volume->version() == kFormatVersion && !volume->volume().volume_id().empty() &&
-         volume->staging_path().starts_with('/');
-}
-
-// Ids may hold any character and be 128 bytes long: the file has a hash of it as its name.
-std::string NameOf(const std::string& volume_id) {
-  return fmt::format("{:016x}-{:016x}.json", std::hash<std::string>{}(volume_id),
-                     std::hash<std::string>{}(volume_id + "/"));
+bool Parse(const std::string& text, broker::v1::StagedVolume* volume) {
+  return google::protobuf::util::JsonStringToMessage(text, volume).ok() && volume->version() == kFormatVersion &&
+         !volume->volume().volume_id().empty() && volume->staging_path().starts_with('/');
 }
 
 // Makes it, for root alone; false when it is not in memory.
@@ -68,9 +40,6 @@ bool MakeSecretDirectory(const std::string& path) {
 
 StatusOr<std::unique_ptr<StagedVolumes>> StagedVolumes::Open(const std::string& directory,
                                                              const std::string& secrets_directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return Unavailable("{}: {}", directory, error.message());
   const bool keeps_secrets = MakeSecretDirectory(secrets_directory);
   if (!keeps_secrets) {
     spdlog::warn(
@@ -79,15 +48,12 @@ StatusOr<std::unique_ptr<StagedVolumes>> StagedVolumes::Open(const std::string& 
         secrets_directory);
   }
   std::unique_ptr<StagedVolumes> staged(new StagedVolumes(directory, keeps_secrets ? secrets_directory : ""));
-  for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
-    if (file.path().extension() != ".json") continue;
+  RETURN_IF_ERROR(ReadRecords(directory, [&](const std::string& text) {
     broker::v1::StagedVolume volume;
-    if (Parse(file.path().string(), &volume)) {
-      staged->volumes_[volume.volume().volume_id()] = std::move(volume);
-    } else {
-      spdlog::error("{} is damaged or of another version; it is left alone", file.path().string());
-    }
-  }
+    if (!Parse(text, &volume)) return false;
+    staged->volumes_[volume.volume().volume_id()] = std::move(volume);
+    return true;
+  }));
   return staged;
 }
 
@@ -98,7 +64,7 @@ Status StagedVolumes::Write(const broker::v1::StagedVolume& staged) const {
   if (!google::protobuf::util::MessageToJsonString(staged, &text, options).ok()) {
     return Internal("volume {} cannot be written as JSON", staged.volume().volume_id());
   }
-  return WriteFile(directory_ + "/" + NameOf(staged.volume().volume_id()), text);
+  return WriteRecord(directory_ + "/" + RecordName(staged.volume().volume_id()), text);
 }
 
 Status StagedVolumes::Put(const broker::v1::VolumeSpec& volume, const std::string& staging_path) {
@@ -109,15 +75,15 @@ Status StagedVolumes::Put(const broker::v1::VolumeSpec& volume, const std::strin
   staged.mutable_volume()->clear_credentials();
   staged.set_has_credentials(!volume.credentials().access_key_id().empty());
   if (staged.has_credentials() && !secrets_directory_.empty()) {
-    RETURN_IF_ERROR(
-        WriteFile(secrets_directory_ + "/" + NameOf(volume.volume_id()), volume.credentials().SerializeAsString()));
+    RETURN_IF_ERROR(WriteRecord(secrets_directory_ + "/" + RecordName(volume.volume_id()),
+                                volume.credentials().SerializeAsString()));
   }
   return Write(staged);
 }
 
 Status StagedVolumes::Remove(const std::string& volume_id) {
   if (volumes_.erase(volume_id) == 0) return absl::OkStatus();
-  const std::string name = NameOf(volume_id);
+  const std::string name = RecordName(volume_id);
   std::error_code error;
   if (!secrets_directory_.empty()) std::filesystem::remove(secrets_directory_ + "/" + name, error);
   if (!error) std::filesystem::remove(directory_ + "/" + name, error);
@@ -153,7 +119,8 @@ StatusOr<broker::v1::Credentials> StagedVolumes::CredentialsOf(const std::string
   broker::v1::Credentials credentials;
   const broker::v1::StagedVolume* const staged = Find(volume_id);
   if (staged == nullptr || !staged->has_credentials()) return credentials;
-  const std::string kept = secrets_directory_.empty() ? "" : ReadFile(secrets_directory_ + "/" + NameOf(volume_id));
+  const std::string kept =
+      secrets_directory_.empty() ? "" : ReadRecord(secrets_directory_ + "/" + RecordName(volume_id));
   if (kept.empty() || !credentials.ParseFromString(kept)) {
     return NotFound("the credentials of volume {} are not kept: it must be staged again", volume_id);
   }

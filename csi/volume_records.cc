@@ -1,11 +1,9 @@
 #include "csi/volume_records.h"
 
-#include <spdlog/spdlog.h>
-
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
+
+#include "csi/record_files.h"
 
 namespace sluice::csi {
 namespace {
@@ -20,8 +18,8 @@ std::string ToJson(const VolumeRecord& record) {
   return json.dump(2);
 }
 
-std::optional<VolumeRecord> FromJson(std::istream& stream) {
-  const auto json = nlohmann::json::parse(stream, nullptr, /*allow_exceptions=*/false);
+std::optional<VolumeRecord> FromJson(const std::string& text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("version", nlohmann::json()) != kFormatVersion || !json.contains("id") ||
       !json["id"].is_string() || !json.contains("parameters") || !json["parameters"].is_object()) {
     return std::nullopt;
@@ -39,28 +37,16 @@ std::optional<VolumeRecord> FromJson(std::istream& stream) {
 }  // namespace
 
 StatusOr<std::unique_ptr<VolumeRecords>> VolumeRecords::Open(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return Unavailable("{}: {}", directory, error.message());
   std::unique_ptr<VolumeRecords> records(new VolumeRecords(directory));
-  for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
-    if (file.path().extension() != ".json") continue;
-    std::ifstream stream(file.path());
-    auto record = FromJson(stream);
-    if (record) {
-      records->records_[record->id] = *std::move(record);
-    } else {
-      spdlog::error("the volume record {} is damaged or of another version; it is left alone", file.path().string());
-    }
-  }
+  RETURN_IF_ERROR(ReadRecords(directory, [&](const std::string& text) {
+    auto record = FromJson(text);
+    if (record) records->records_[record->id] = *std::move(record);
+    return record.has_value();
+  }));
   return records;
 }
 
-// Ids may hold any character and be 128 bytes long: the file has a hash of it as its name.
-std::string VolumeRecords::FileOf(const std::string& id) const {
-  return fmt::format("{}/{:016x}-{:016x}.json", directory_, std::hash<std::string>{}(id),
-                     std::hash<std::string>{}(id + "/"));
-}
+std::string VolumeRecords::FileOf(const std::string& id) const { return directory_ + "/" + RecordName(id); }
 
 Status VolumeRecords::Create(const VolumeRecord& record) {
   const std::lock_guard lock(mutex_);
@@ -68,16 +54,10 @@ Status VolumeRecords::Create(const VolumeRecord& record) {
     if (found->second == record) return absl::OkStatus();
     return AlreadyExists("volume {} exists with another size or other parameters", record.id);
   }
-  // Whole or not at all: written beside it and renamed.
   const std::string file = FileOf(record.id);
-  {
-    std::ofstream stream(file + ".new", std::ios::trunc);
-    stream << ToJson(record) << '\n' << std::flush;
-    if (!stream) return Unavailable("the volume record {} cannot be written", file);
+  if (const Status written = WriteRecord(file, ToJson(record) + '\n'); !written.ok()) {
+    return Unavailable("the volume record {} cannot be written: {}", file, Message(written));
   }
-  std::error_code error;
-  std::filesystem::rename(file + ".new", file, error);
-  if (error) return Unavailable("{}: {}", file, error.message());
   records_[record.id] = record;
   return absl::OkStatus();
 }

@@ -1,0 +1,50 @@
+#include "csi/record_files.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "common/unique_fd.h"
+
+namespace sluice::csi {
+
+std::string RecordName(const std::string& volume_id) {
+  return fmt::format("{:016x}-{:016x}.json", std::hash<std::string>{}(volume_id),
+                     std::hash<std::string>{}(volume_id + "/"));
+}
+
+Status ReadRecords(const std::string& directory, const std::function<bool(const std::string& text)>& take) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return Unavailable("{}: {}", directory, error.message());
+  for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
+    if (file.path().extension() != ".json" || take(ReadRecord(file.path().string()))) continue;
+    spdlog::error("the record {} is damaged or of another version; it is left alone", file.path().string());
+  }
+  return absl::OkStatus();
+}
+
+Status WriteRecord(const std::string& path, const std::string& text) {
+  const std::string fresh = path + ".new";
+  {
+    const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd.valid()) return ErrnoStatus(errno, fresh);
+    const ssize_t written = ::write(fd.get(), text.data(), text.size());
+    if (written != static_cast<ssize_t>(text.size())) return ErrnoStatus(written < 0 ? errno : ENOSPC, fresh);
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, path);
+  return absl::OkStatus();
+}
+
+std::string ReadRecord(const std::string& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+}  // namespace sluice::csi
