@@ -8,17 +8,23 @@
 
 namespace sluice::cli {
 
-std::unique_ptr<admin::v1::Admin::Stub> Connect(const Globals& globals) {
-  return admin::v1::Admin::NewStub(grpc::CreateChannel("unix://" + globals.socket, grpc::InsecureChannelCredentials()));
+std::shared_ptr<grpc::Channel> ConnectTo(const std::string& socket) {
+  return grpc::CreateChannel("unix://" + socket, grpc::InsecureChannelCredentials());
 }
 
-int Report(const Globals& globals, const grpc::Status& status) {
+std::unique_ptr<admin::v1::Admin::Stub> Connect(const Globals& globals) {
+  return admin::v1::Admin::NewStub(ConnectTo(globals.socket));
+}
+
+int Report(const Globals& globals, const grpc::Status& status) { return ReportFrom(globals.socket, status); }
+
+int ReportFrom(const std::string& socket, const grpc::Status& status) {
   if (status.ok()) return kOk;
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     fmt::print(stderr,
                "sluice: no daemon answers on {} ({}); is sluice-csi running, may you open the socket, and is "
                "--socket right?\n",
-               globals.socket, status.error_message());
+               socket, status.error_message());
     return kUnreachable;
   }
   fmt::print(stderr, "sluice: {}\n", status.error_message());

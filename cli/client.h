@@ -33,6 +33,11 @@ std::unique_ptr<admin::v1::Admin::Stub> Connect(const Globals& globals);
 // Prints the error to stderr and gives its exit code.
 int Report(const Globals& globals, const grpc::Status& status);
 
+// The plugin's socket, by default. Who speaks to it connects and reports by path.
+inline constexpr const char* kCsiSocket = "/var/lib/sluice/csi.sock";
+std::shared_ptr<grpc::Channel> ConnectTo(const std::string& socket);
+int ReportFrom(const std::string& socket, const grpc::Status& status);
+
 // One JSON object, a line.
 void PrintJson(const google::protobuf::Message& message);
 

@@ -41,7 +41,7 @@ int Files(const Globals& globals, FilesAction action, const std::string& dataset
           const std::vector<std::string>& patterns);
 
 struct MountFlags {
-  std::string csi_socket;
+  std::string csi_socket = kCsiSocket;
   std::string source;
   std::string directory;
   std::string name;
@@ -53,7 +53,7 @@ int Mount(const Globals& globals, const MountFlags& flags);
 int Unmount(const Globals& globals, const MountFlags& flags);
 
 struct UpgradeFlags {
-  std::string csi_socket;
+  std::string csi_socket = kCsiSocket;
   std::string pool = "default";
   std::string program;  // empty: the plugin's own
   double deadline_seconds = 60;

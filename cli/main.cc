@@ -116,7 +116,6 @@ void AddTraceCommands(CLI::App& app, Flags& flags, Action& action) {
 }
 
 void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
-  flags.mount.csi_socket = "/var/lib/sluice/csi.sock";
   CLI::App* mount = Command(app, action, "mount", "Mount a source on a machine without Kubernetes",
                             [&] { return Mount(flags.globals, flags.mount); });
   mount->add_option("source", flags.mount.source, "s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY")
@@ -138,7 +137,6 @@ void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
 }
 
 void AddUpgradeCommand(CLI::App& app, Flags& flags, Action& action) {
-  flags.upgrade.csi_socket = "/var/lib/sluice/csi.sock";
   CLI::App* upgrade = Command(app, action, "upgrade", "Replace the daemon while its volumes are in use",
                               [&] { return Upgrade(flags.globals, flags.upgrade); });
   upgrade->add_option("--program", flags.upgrade.program,

@@ -53,18 +53,12 @@ grpc::Status FillContext(const MountFlags& flags, google::protobuf::Map<std::str
 }
 
 std::unique_ptr<v1::Node::Stub> ConnectNode(const MountFlags& flags) {
-  return v1::Node::NewStub(grpc::CreateChannel("unix://" + flags.csi_socket, grpc::InsecureChannelCredentials()));
+  return v1::Node::NewStub(ConnectTo(flags.csi_socket));
 }
 
 void SetCapability(v1::VolumeCapability* capability) {
   capability->mutable_mount();
   capability->mutable_access_mode()->set_mode(v1::VolumeCapability::AccessMode::MULTI_NODE_READER_ONLY);
-}
-
-int ReportCsi(const Globals& globals, const MountFlags& flags, const grpc::Status& status) {
-  Globals shown = globals;
-  shown.socket = flags.csi_socket;
-  return Report(shown, status);
 }
 
 }  // namespace
@@ -86,7 +80,7 @@ int Mount(const Globals& globals, const MountFlags& flags) {
   grpc::ClientContext stage_context;
   v1::NodeStageVolumeResponse staged;
   status = node->NodeStageVolume(&stage_context, stage, &staged);
-  if (!status.ok()) return ReportCsi(globals, flags, status);
+  if (!status.ok()) return ReportFrom(flags.csi_socket, status);
   v1::NodePublishVolumeRequest publish;
   publish.set_volume_id(stage.volume_id());
   publish.set_staging_target_path(stage.staging_target_path());
@@ -97,7 +91,7 @@ int Mount(const Globals& globals, const MountFlags& flags) {
   grpc::ClientContext publish_context;
   v1::NodePublishVolumeResponse published;
   status = node->NodePublishVolume(&publish_context, publish, &published);
-  if (!status.ok()) return ReportCsi(globals, flags, status);
+  if (!status.ok()) return ReportFrom(flags.csi_socket, status);
   fmt::print("{} is mounted at {} as dataset {}\n", flags.source, flags.directory, stage.volume_id());
   return kOk;
 }
@@ -110,14 +104,14 @@ int Unmount(const Globals& globals, const MountFlags& flags) {
   grpc::ClientContext unpublish_context;
   v1::NodeUnpublishVolumeResponse unpublished;
   grpc::Status status = node->NodeUnpublishVolume(&unpublish_context, unpublish, &unpublished);
-  if (!status.ok()) return ReportCsi(globals, flags, status);
+  if (!status.ok()) return ReportFrom(flags.csi_socket, status);
   v1::NodeUnstageVolumeRequest unstage;
   unstage.set_volume_id(unpublish.volume_id());
   unstage.set_staging_target_path(StagingPath(flags));
   grpc::ClientContext unstage_context;
   v1::NodeUnstageVolumeResponse unstaged;
   status = node->NodeUnstageVolume(&unstage_context, unstage, &unstaged);
-  if (!status.ok()) return ReportCsi(globals, flags, status);
+  if (!status.ok()) return ReportFrom(flags.csi_socket, status);
   // Unpublishing removes the directory, as Kubernetes wants it; here it was there before.
   std::error_code ignored;
   std::filesystem::create_directory(flags.directory, ignored);

@@ -13,16 +13,11 @@ int Upgrade(const Globals& globals, const UpgradeFlags& flags) {
   request.set_pool(flags.pool);
   if (!flags.program.empty()) request.set_program(std::filesystem::absolute(flags.program).lexically_normal().string());
   request.set_deadline_ms(static_cast<uint32_t>(flags.deadline_seconds * 1000));
-  const auto node = node::v1::NodeAdmin::NewStub(
-      grpc::CreateChannel("unix://" + flags.csi_socket, grpc::InsecureChannelCredentials()));
+  const auto node = node::v1::NodeAdmin::NewStub(ConnectTo(flags.csi_socket));
   grpc::ClientContext context;
   node::v1::UpgradeResponse upgraded;
   const grpc::Status status = node->Upgrade(&context, request, &upgraded);
-  if (!status.ok()) {
-    Globals shown = globals;
-    shown.socket = flags.csi_socket;
-    return Report(shown, status);
-  }
+  if (!status.ok()) return ReportFrom(flags.csi_socket, status);
   if (globals.json()) {
     PrintJson(upgraded);
     return kOk;
