@@ -22,35 +22,35 @@ class TokenBucket {
   // `rate_per_second` 0 means no limit.
   void SetRate(uint64_t rate_per_second, Instant now) {
     Settle(now);
-    rate_per_second_ = rate_per_second;
-    rate_ = static_cast<double>(rate_per_second);
-    balance_ = std::min(balance_, rate_ * kBurstSeconds);
+    rate_ = rate_per_second;
+    balance_ = std::min(balance_, burst());
   }
-  uint64_t rate() const { return rate_per_second_; }
+  uint64_t rate() const { return rate_; }
 
   // How long until something may be spent; zero when it may be now.
   Duration Delay(Instant now) {
-    if (rate_ <= 0) return Duration(0);
+    if (rate_ == 0) return Duration(0);
     Settle(now);
-    return Duration(balance_ >= 0 ? 0 : static_cast<int64_t>(-balance_ / rate_ * 1e9) + 1);
+    return Duration(balance_ >= 0 ? 0 : static_cast<int64_t>(-balance_ / static_cast<double>(rate_) * 1e9) + 1);
   }
 
   // Spends `cost` tokens. REQUIRES: Delay(now) was zero.
   void Spend(uint64_t cost, Instant now) {
-    if (rate_ <= 0) return;
+    if (rate_ == 0) return;
     Settle(now);
     balance_ -= static_cast<double>(cost);
   }
 
  private:
+  double burst() const { return static_cast<double>(rate_) * kBurstSeconds; }
+
   void Settle(Instant now) {
     const double elapsed = std::chrono::duration<double>(now - last_).count();
     last_ = now;
-    balance_ = std::min(balance_ + elapsed * rate_, rate_ * kBurstSeconds);
+    balance_ = std::min(balance_ + elapsed * static_cast<double>(rate_), burst());
   }
 
-  uint64_t rate_per_second_ = 0;
-  double rate_ = 0;     // the same, to calculate with
+  uint64_t rate_ = 0;   // tokens per second
   double balance_ = 0;  // tokens; below zero is debt
   Instant last_{};
 };
