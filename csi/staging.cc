@@ -42,6 +42,7 @@ Status Staging::Restore(const std::string& volume_id, Pool& pool) const {
 
 // What is published natively needs no daemon, and what shows the volume as it is now stays as it is.
 Status Staging::Republish(const broker::v1::StagedVolume& staged, Pool& pool) const {
+  if (staged.published().empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto served, FindMount(staged.staging_path()));
   if (!served) return Unavailable("{} was unmounted meanwhile", staged.staging_path());
   Status first_error;
