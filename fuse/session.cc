@@ -148,8 +148,11 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
 
 void Session::Serve(size_t thread) {
   io::BeginThread(fmt::format("fuse-{}", thread).c_str(), io::Turns::kShort);
-  // The one call of libfuse that ends the ring's own threads is its loop.
-  options_.ring&& thread == 0 ? (void)fuse_session_loop(session_) : TakeRequests(session_);
+  if (options_.ring && thread == 0) {
+    fuse_session_loop(session_);  // the one call of libfuse that ends the ring's own threads
+  } else {
+    TakeRequests(session_);
+  }
   --serving_;
 }
 
