@@ -383,6 +383,25 @@ pools:
     def stop(self):
         self.process.stop()
 
+    def kill(self):
+        """The plugin's death; its daemon lives on."""
+        self.process.stop(signal.SIGKILL)
+
+    def kill_daemon(self, how=signal.SIGKILL):
+        """Returns when another daemon answers."""
+        old = wait_until(self.daemon_pid, what="a daemon")
+        os.kill(old, how)
+        wait_until(lambda: self.daemon_pid() not in (None, old) and self.ready(), what="the next daemon")
+
+    def kill_both(self):
+        """Plugin and daemon die together, as with their container."""
+        pids = [self.process.process.pid, self.daemon_pid()]
+        for how in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: neither sees the other die
+            for pid in pids:
+                os.kill(pid, how)
+        self.process.process.wait()
+        wait_until(lambda: self.daemon_pid() is None, what="the daemon's end")
+
     def destroy(self):
         self.stop()
         unmount_below(self.directory)

@@ -84,9 +84,7 @@ def test_job_goes_on_after_a_restart(mounted, how):
     plugin, path = mounted
     job = plugin.json("prewarm", "data", "--limit", "15MiB/s")["id"]
     time.sleep(0.5)
-    pid = plugin.daemon_pid()
-    os.kill(pid, how)
-    harness.wait_until(lambda: plugin.daemon_pid() not in (None, pid) and plugin.ready(), what="the next daemon")
+    plugin.kill_daemon(how)
     done = harness.wait_until(lambda: (j := next(j for j in plugin.json("jobs")["jobs"] if j["id"] == job))["state"] == "SUCCEEDED" and j, 60, "the job")
     assert int(done["bytes_fetched"]) < int(done["bytes_done"]), "what was cached before is not fetched again"
     assert done["bytes_done"] == done["bytes_total"] and done["files_done"] == "41"

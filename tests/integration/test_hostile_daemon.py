@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 
 import pytest
 
@@ -39,8 +38,7 @@ def written(path):
 
 
 def restart(plugin):
-    os.kill(plugin.process.process.pid, signal.SIGKILL)
-    plugin.process.process.wait()
+    plugin.kill()
     plugin.start()
 
 

@@ -106,7 +106,7 @@ def test_it_needs_no_process_and_survives_all(make_plugin, s3, s3_volume):
     crowd()
     assert "mounted" in plugin.json("mounts")["mounts"][1 if plugin.json("mounts")["mounts"][0]["volume_id"] == "other" else 0]["native"]
     # Plugin and daemon both die: the tree is still mounted, and the next ones leave it alone.
-    plugin.process.stop(signal.SIGKILL)
+    plugin.kill_both()
     assert read_all(native) == want
     plugin.start()
     plugin.stage("other", *s3_volume("other"))

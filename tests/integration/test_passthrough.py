@@ -1,11 +1,8 @@
 """Files that are whole in a tier are read by the kernel itself; whatever happens around them, the bytes are right."""
 
-import json
 import mmap
 import os
-import pathlib
 import random
-import shutil
 import signal
 import subprocess
 import threading
@@ -28,12 +25,6 @@ def file_of(s3, bucket, size, name="file", seed=1):
     want = data(size, seed)
     (s3.bucket(bucket) / name).write_bytes(want)
     return want
-
-
-def kill_daemon(plugin):
-    old = plugin.daemon_pid()
-    os.kill(old, signal.SIGKILL)
-    harness.wait_until(lambda: plugin.daemon_pid() not in (None, old) and plugin.ready(), what="the next daemon")
 
 
 class Stopped:
@@ -109,7 +100,7 @@ def test_handles_outlive_the_daemon(make_plugin, s3, s3_volume):
         assert cached.read(4096) == cold[:4096]
         with mmap.mmap(passed.fileno(), 0, prot=mmap.PROT_READ) as m:
             for _ in range(3):
-                kill_daemon(plugin)
+                plugin.kill_daemon()
                 plugin.sluice("prewarm", "v", "--wait")
                 # Each kind of handle meets its like: the inode's backing id is the same, and a file that is open through
                 # the page cache is not passed through.
@@ -118,7 +109,7 @@ def test_handles_outlive_the_daemon(make_plugin, s3, s3_volume):
                 assert m[:] == want
                 assert os.pread(passed.fileno(), len(want), 0) == want
         assert plugin.metric(PASSED) == 1 and plugin.metric(CACHED) == 1  # of the last daemon
-    kill_daemon(plugin)
+    plugin.kill_daemon()
     with open(path / "cold", "rb", buffering=0) as after, Stopped(plugin):
         assert after.read(len(cold)) == cold
     plugin.unmount("v")
@@ -135,7 +126,7 @@ def test_nothing_leaves_an_open_file(make_plugin, s3, s3_volume):
     with open(path / "file", "rb", buffering=0) as held, mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ) as m:
         for i in range(8):
             assert (path / f"other{i}").read_bytes() == data(4 * MIB, 10 + i)
-        kill_daemon(plugin)
+        plugin.kill_daemon()
         for i in range(8, 16):
             assert (path / f"other{i}").read_bytes() == data(4 * MIB, 10 + i)
         assert plugin.metric('sluice_cache_evictions_total{tier="ssd"}') > 0
@@ -183,7 +174,7 @@ def test_readers_through_mode_changes(make_plugin, s3, s3_volume):
             plugin.sluice("evict", "v", f"f{(turn + 1) % 4}")
             plugin.sluice("throttle", "v", "--read", "1GiB" if turn % 2 else "0")
             if turn % 3 == 2:
-                kill_daemon(plugin)
+                plugin.kill_daemon()
         harness.wait_until(lambda: plugin.metric(CACHED) > 0, what="an open of a throttled volume after the last kill")
         plugin.sluice("throttle", "v", "--read", "0")
         harness.wait_until(lambda: plugin.metric(PASSED) > 0, what="an open passed through after the last kill")

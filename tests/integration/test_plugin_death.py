@@ -2,94 +2,61 @@
 
 import mmap
 import os
-import random
 import signal
 import threading
 
 import harness
+import load
 
 MIB = 1 << 20
 PASSED = 'sluice_opens_total{path="passthrough"}'
 
 
-def kill_plugin(plugin):
-    os.kill(plugin.process.process.pid, signal.SIGKILL)
-    plugin.process.process.wait()
-
-
 def restart(plugin):
     """A plugin after a killed one; the daemon is the same."""
     daemon = plugin.daemon_pid()
-    kill_plugin(plugin)
+    plugin.kill()
     plugin.start()
     assert plugin.daemon_pid() == daemon
 
 
-def data(size, seed):
-    return random.Random(seed).randbytes(size)
-
-
 def test_readers_do_not_notice(make_plugin, s3, s3_volume):
-    want = {f"f{i}": data(2 * MIB + i, i) for i in range(8)}
-    for name, content in want.items():
-        (s3.bucket("death") / name).write_bytes(content)
+    want = load.large_files(s3.bucket("death"), count=8)
     plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 8MiB}]}}")  # half of it is always cold
     path = plugin.mount("v", *s3_volume("death"))
-    held = open(path / "f0", "rb")
+    held = open(path / "f00", "rb")
     m = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ)
-    problems, reads, stop = [], [0], threading.Event()
-
-    def read(seed):
-        choose = random.Random(seed)
-        while not stop.is_set():
-            name = choose.choice(list(want))
-            try:
-                if (path / name).read_bytes() != want[name]:
-                    problems.append(f"{name}: wrong bytes")
-                reads[0] += 1
-            except OSError as error:
-                problems.append(f"{name}: {error}")
-
-    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(3)]
-    for thread in threads:
-        thread.start()
-    try:
+    with load.Load({path: want}) as readers:
         for _ in range(5):
-            kill_plugin(plugin)
-            before = reads[0]
-            harness.wait_until(lambda: reads[0] > before + 5, what="reads without a plugin")
+            plugin.kill()
+            before = readers.reads
+            harness.wait_until(lambda: readers.reads > before + 5, what="reads without a plugin")
             plugin.start()
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(60)
-    assert problems == []
-    assert m[:] == want["f0"]
+    assert readers.problems == []
+    assert m[:] == want["f00"]
     m.close()
     held.close()
 
 
 def test_the_next_plugin_has_everything(make_plugin, s3, s3_volume):
     bucket = s3.bucket("next")
-    (bucket / "file").write_bytes(data(4 * MIB, 1))
+    (bucket / "file").write_bytes(load.data(4 * MIB, 1))
     plugin = make_plugin()
     context, secrets = s3_volume("next")
     path = plugin.mount("v", context, secrets)
     plugin.sluice("prewarm", "v", "--wait")
     with open(path / "file", "rb") as f:  # passed through: its backing file is the next plugin's, too
-        assert f.read() == data(4 * MIB, 1)
+        assert f.read() == load.data(4 * MIB, 1)
         restart(plugin)
         stats = plugin.node("NodeGetVolumeStats", plugin.messages.NodeGetVolumeStatsRequest(volume_id="v", volume_path=str(path)))
         assert not stats.volume_condition.abnormal and stats.volume_condition.message == "served"
         plugin.mount("v", context, secrets)  # what is staged and published stays so
         # The next plugin has what the next daemon needs: the descriptor, the credentials, the backing files.
-        old = plugin.daemon_pid()
-        os.kill(old, signal.SIGKILL)
-        harness.wait_until(lambda: plugin.daemon_pid() not in (None, old) and plugin.ready(), what="the next daemon")
+        plugin.kill_daemon()
         f.seek(0)
-        assert f.read() == data(4 * MIB, 1)
+        assert f.read() == load.data(4 * MIB, 1)
     plugin.sluice("evict", "v")
-    assert (path / "file").read_bytes() == data(4 * MIB, 1)  # from the source, with the credentials
+    assert (path / "file").read_bytes() == load.data(4 * MIB, 1)  # from the source, with the credentials
     # And ends it like its own.
     plugin.unmount("v")
     assert plugin.json("mounts").get("mounts", []) == []
@@ -104,7 +71,7 @@ def test_a_volume_that_went_without_a_plugin(make_plugin, s3, s3_volume):
     context, secrets = s3_volume("gone")
     path = plugin.mount("v", context, secrets)
     assert (path / "file").read_bytes() == b"x"
-    kill_plugin(plugin)
+    plugin.kill()
     for record in (plugin.state / "staged").rglob("*.json"):
         record.unlink()
     plugin.start()
@@ -113,7 +80,7 @@ def test_a_volume_that_went_without_a_plugin(make_plugin, s3, s3_volume):
 
 
 def test_a_plugin_that_ends_leaves_its_volumes(make_plugin, s3, s3_volume):
-    want = data(3 * MIB, 4)
+    want = load.data(3 * MIB, 4)
     (s3.bucket("left") / "file").write_bytes(want)
     plugin = make_plugin()
     path = plugin.mount("v", *s3_volume("left"))
@@ -130,7 +97,7 @@ def test_a_plugin_that_ends_leaves_its_volumes(make_plugin, s3, s3_volume):
 
 def test_a_daemon_that_nobody_needs_ends(make_plugin):
     plugin = make_plugin()
-    kill_plugin(plugin)
+    plugin.kill()
     harness.wait_until(lambda: plugin.daemon_pid() is None, seconds=60, what="the daemon's end")  # after half a minute alone
 
 
@@ -151,7 +118,7 @@ def test_plugins_take_turns(make_plugin, s3, s3_volume):
 
 
 def test_passthrough_goes_on(make_plugin, s3, s3_volume):
-    want = {f"f{i}": data(MIB, 10 + i) for i in range(4)}
+    want = {f"f{i}": load.data(MIB, 10 + i) for i in range(4)}
     for name, content in want.items():
         (s3.bucket("passed") / name).write_bytes(content)
     plugin = make_plugin()

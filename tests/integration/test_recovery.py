@@ -4,7 +4,6 @@ import mmap
 import os
 import pathlib
 import random
-import signal
 import subprocess
 import threading
 import time
@@ -15,22 +14,6 @@ import harness
 
 MIB = 1 << 20
 KILLS = 20
-
-
-def kill_daemon(plugin):
-    """Kills the daemon; returns when another one answers."""
-    old = harness.wait_until(plugin.daemon_pid, what="a daemon")
-    os.kill(old, signal.SIGKILL)
-    harness.wait_until(lambda: plugin.daemon_pid() not in (None, old) and plugin.ready(), what="the next daemon")
-
-
-def test_daemon_has_no_privileges(plugin):
-    fields = dict(line.split(":\t", 1) for line in open(f"/proc/{plugin.daemon_pid()}/status") if ":\t" in line)
-    assert set(fields["Uid"].split()) == {"60480"} and set(fields["Gid"].split()) == {"60480"}
-    assert fields["Groups"].split() == []
-    for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]:
-        assert int(fields[name], 16) == 0
-    assert fields["NoNewPrivs"].strip() == "1"
 
 
 def test_secrets_are_nowhere_to_be_read(plugin, s3, s3_volume):
@@ -93,7 +76,7 @@ def test_kill_under_fio_and_mmap(make_plugin, s3, s3_volume):
                             "--verify_fatal=1", "--time_based=1", "--runtime=15", "--invalidate=1", "--direct=0"],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     for _ in range(KILLS):
-        kill_daemon(plugin)
+        plugin.kill_daemon()
         time.sleep(0.05)
     stop.set()
     for thread in threads:
@@ -111,7 +94,7 @@ def test_inode_numbers_survive_the_daemon(plugin, s3, s3_volume):
     path = plugin.mount("inodes", *s3_volume("inodes", consistency="strong"))
     before = {f.name: f.stat().st_ino for f in path.iterdir()}
     handle = open(path / "f7")
-    kill_daemon(plugin)
+    plugin.kill_daemon()
     assert {f.name: f.stat().st_ino for f in path.iterdir()} == before
     assert handle.read() == "7"
     handle.close()
@@ -128,7 +111,7 @@ def test_listing_goes_on_after_a_kill(plugin):
         for n, entry in enumerate(entries):
             names.append(entry.name)
             if n == 1500:
-                kill_daemon(plugin)
+                plugin.kill_daemon()
     assert sorted(names) == [f"file-{i:05}" for i in range(5000)]
     plugin.unmount("listing")
     harness.remove_directory(data)
@@ -141,7 +124,7 @@ def test_cache_is_warm_after_kill(make_plugin, s3, s3_volume):
     path = plugin.mount("warm", *s3_volume("warm", consistency="immutable"))
     assert (path / "file").read_bytes() == want
     time.sleep(0.3)  # the index is committed behind the read
-    kill_daemon(plugin)
+    plugin.kill_daemon()
     with open(path / "file", "rb") as f:
         os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         assert f.read() == want
@@ -189,11 +172,7 @@ def test_a_lost_volume_may_be_staged_at_once(make_plugin, s3, s3_volume):
     (s3.bucket("dead") / "file").write_text("text")
     context, secrets = s3_volume("dead")
     path = plugin.mount("dead", context, secrets)
-    daemon = plugin.daemon_pid()
-    plugin.process.process.kill()  # first: it would start another daemon
-    plugin.process.process.wait()
-    os.kill(daemon, signal.SIGKILL)
-    harness.wait_until(lambda: plugin.daemon_pid() is None, what="the daemon's end")
+    plugin.kill_both()
     plugin.start()
     path = plugin.mount("dead", context, secrets)
     assert (path / "file").read_text() == "text"

@@ -1,9 +1,7 @@
 """Plugin and daemon die together, as with their container: the next plugin mounts anew what was staged and published."""
 
 import errno
-import os
 import random
-import signal
 import time
 
 import pytest
@@ -13,18 +11,8 @@ import harness
 MIB = 1 << 20
 
 
-def kill_both(plugin):
-    daemon = plugin.daemon_pid()
-    for pid in (plugin.process.process.pid, daemon):
-        os.kill(pid, signal.SIGSTOP)  # neither sees the other die
-    for pid in (plugin.process.process.pid, daemon):
-        os.kill(pid, signal.SIGKILL)
-    plugin.process.process.wait()
-    harness.wait_until(lambda: plugin.daemon_pid() is None, what="the daemon's end")
-
-
 def restart(plugin):
-    kill_both(plugin)
+    plugin.kill_both()
     plugin.start()
 
 
@@ -58,7 +46,7 @@ def test_pods_find_their_volume_again(make_plugin, bucket, s3_volume):
     whole = plugin.publish("v", context)
     part = plugin.publish("v", {**context, "subPath": "below"}, target=plugin.directory / "part", flags=["noexec"])
     assert (whole / "file").read_bytes() == bucket  # below/file is not cached: it takes the credentials
-    kill_both(plugin)
+    plugin.kill_both()
     with pytest.raises(OSError) as lost:
         (part / "file").read_bytes()
     assert lost.value.errno in (errno.ENOTCONN, errno.ECONNABORTED)
@@ -83,7 +71,7 @@ def test_the_source_is_away_meanwhile(make_plugin, bucket, s3, s3_volume):
     path = plugin.mount("v", {**context, "endpoint": proxy.url}, secrets)
     plugin.sluice("prewarm", "v", "--wait")
     time.sleep(0.3)  # the index is committed behind it
-    kill_both(plugin)
+    plugin.kill_both()
     proxy.stop()
     plugin.start()
     harness.wait_until(lambda: harness.readable(path / "file"), what="the volume")
@@ -117,7 +105,7 @@ def test_a_volume_that_is_unstaged_stays_so(make_plugin, bucket, s3_volume):
 def test_after_a_reboot_nothing_is_mounted(make_plugin, bucket, s3_volume):
     plugin = make_plugin()
     plugin.mount("v", *s3_volume("restored"))
-    kill_both(plugin)
+    plugin.kill_both()
     harness.unmount_below(plugin.directory)
     plugin.start()
     assert records(plugin) == [] and secrets_kept(plugin) == []
@@ -129,7 +117,7 @@ def test_a_pod_that_went_meanwhile(make_plugin, bucket, s3_volume):
     context, secrets = s3_volume("restored")
     path = plugin.mount("v", context, secrets)
     gone = plugin.publish("v", context, target=plugin.directory / "gone")
-    kill_both(plugin)
+    plugin.kill_both()
     harness.unmount_below(gone)
     gone.rmdir()
     plugin.start()

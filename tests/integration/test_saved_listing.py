@@ -1,10 +1,7 @@
 """What a volume has listed is kept for its next mount; and only as long as its consistency allows."""
 
-import os
-import signal
 import time
 
-import harness
 
 
 def requests(plugin):
@@ -48,8 +45,7 @@ def test_immutable_is_not_listed_again(make_plugin, s3, s3_volume):
     # After a crash of everything, too: the kernel still has what was stored.
     path, names, asked = again(plugin, "v", context, secrets)
     assert asked == 0
-    os.kill(plugin.daemon_pid(), signal.SIGKILL)
-    plugin.process.stop(signal.SIGKILL)
+    plugin.kill_both()
     plugin.start()
     path, names, asked = again(plugin, "v", context, secrets)
     assert names == want and asked == 0

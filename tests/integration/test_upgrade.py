@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 
 import pytest
 
@@ -75,9 +74,7 @@ def test_the_new_program_stays(make_plugin, s3, s3_volume, programs):
     upgrade(plugin, "--program", str(programs / "sluiced"))
     assert program_of(plugin) == str(programs / "sluiced")
     script(programs / "next", "#!/bin/sh\nexit 1\n").replace(programs / "sluiced")
-    old = plugin.daemon_pid()
-    os.kill(old, signal.SIGKILL)
-    harness.wait_until(lambda: plugin.daemon_pid() not in (None, old) and plugin.ready(), what="the next daemon")
+    plugin.kill_daemon()
     assert program_of(plugin) == f"{programs}/sluiced (deleted)"
     assert (path / "file").read_bytes() == b"x"
 
@@ -137,8 +134,7 @@ def test_a_plugin_of_another_version_brings_its_daemon(make_plugin, s3, s3_volum
     plugin = make_plugin(program=programs / "sluice-csi")
     path = plugin.mount("v", *s3_volume("versions"))
     assert plugin.json("status")["version"] == older
-    os.kill(plugin.process.process.pid, signal.SIGKILL)
-    plugin.process.process.wait()
+    plugin.kill()
     (programs / "next").write_bytes(current)
     (programs / "next").chmod(0o755)
     (programs / "next").replace(programs / "sluiced")
