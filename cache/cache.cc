@@ -30,6 +30,7 @@ Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
       fetches_(loop, options.fetches_max),
       pace_changed_(loop),
       gate_(loop),
+      read_ahead_bytes_(options.read_ahead_max_bytes),
       misses_(metrics.AddCounter("sluice_cache_misses_total", "Block reads that had to wait for the source")),
       miss_bytes_(
           metrics.AddCounter("sluice_cache_miss_bytes_total", "Bytes of reads that had to wait for the source")),
@@ -60,10 +61,11 @@ std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object,
 }
 
 void Cache::RecordHit(const std::shared_ptr<Object>& object, ByteRange read) {
-  // A sequential reader counts once per block, at its first byte; others now and then.
+  // A sequential reader counts once per block, at its first byte; small reads here and there now and then.
   const bool first_byte =
       read.offset % object->block_size() == 0 || object->BlockAt(read.offset) != object->BlockAt(read.end() - 1);
-  if (!first_byte && read.offset / 4096 % 16 != 0) return;
+  const bool is_small = read.length * 8 < object->block_size();
+  if (!first_byte && !(is_small && read.offset / 4096 % 16 == 0)) return;
   const std::unique_lock lock(hits_mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return;  // a lost hit is a slightly worse choice of victim, a wait would cost every reader
   hits_.push_back({object, object->BlockAt(read.end() - 1)});
@@ -75,7 +77,7 @@ void Cache::RecordHit(const std::shared_ptr<Object>& object, ByteRange read) {
 
 void Cache::ReadAheadOf(const Request& request, ByteRange read) {
   const Object& object = *request.object;
-  const ByteRange ahead = request.object->read_ahead.OnRead(read, options_.read_ahead_max_bytes);
+  const ByteRange ahead = request.object->read_ahead.OnRead(read, read_ahead_bytes_);
   uint64_t end = std::min(ahead.end(), object.size());
   // In whole requests, once the window is larger than one.
   if (ahead.length > options_.fetch_bytes_max && end < object.size()) end -= end % options_.fetch_bytes_max;
@@ -154,6 +156,7 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       }
       if (fill->arrived_bytes >= start + target.size()) {
         std::memcpy(target.data(), fill->buffer.data() + start, target.size());
+        fill->read_bytes += target.size();
         (waited ? misses_ : fills_joined_).Add();
         miss_bytes_.Add(target.size());
         co_return absl::OkStatus();

@@ -108,6 +108,9 @@ class Cache {
   // Finished fills that no tier took, kept a while for the reads that follow; oldest first.
   std::deque<std::pair<std::shared_ptr<Object>, std::shared_ptr<Fill>>> retained_;
   uint64_t retained_bytes_ = 0;
+  // At most so far for one reader. It falls when what was read ahead, and refused, has to go before it was read, and
+  // rises with each fetch: additive increase, multiplicative decrease.
+  uint64_t read_ahead_bytes_;
 
   std::mutex hits_mutex_;
   std::vector<Hit> hits_;  // GUARDED_BY hits_mutex_; told to the policies in batches

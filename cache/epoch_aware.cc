@@ -1,9 +1,10 @@
 // A policy that lets another one replace, or keeps, as an EpochDetector says.
 //
 // What is kept gives way in two cases. A block that was refused and is asked for again soon is read more often than
-// once per epoch: it is let in. And when the data becomes another, the blocks that are there become the old generation:
+// once per epoch: it is let in. (Asked for again at once, it is still the same visit, which outlived the buffer of its
+// fetch.) And when the data becomes another, the blocks that are there become the old generation:
 // the new data takes the place of those of them that nobody reads.
-#include <absl/container/flat_hash_set.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
 
@@ -18,6 +19,9 @@ constexpr size_t kResidentPerGhost = 8;
 // S3-FIFO passes over a block that was often read three times before it lets it go.
 constexpr size_t kRoundsMax = 5;
 constexpr size_t kInterlude = 16;
+
+// Reads of a block within this part of a tier's worth of reads are one visit.
+constexpr size_t kResidentPerVisit = 64;
 
 class EpochAware : public Policy {
  public:
@@ -79,6 +83,7 @@ class EpochAware : public Policy {
   void Observe(const BlockKey& key, uint64_t bytes, bool hit) {
     const auto advice = detector_.Observe(key, bytes, hit, size());
     if (advice != EpochDetector::Advice::kNone) BeginGeneration(advice == EpochDetector::Advice::kNewData);
+    ++asked_;
     if (++reads_ * 2 * kResidentPerGhost < size()) return;
     reads_ = 0;
     refused_before_ = std::exchange(refused_, {});
@@ -107,11 +112,18 @@ class EpochAware : public Policy {
     renewing_ = false;
   }
 
-  // Whether a block was refused not long ago. Two generations of hashes, the older one is forgotten as a whole.
+  // Whether a block was refused not long ago, in an earlier visit. Two generations of hashes, the older one is
+  // forgotten as a whole.
   bool AskedAgain(const BlockKey& key) {
     const uint64_t hash = StableHash(key);
-    if (refused_.erase(hash) + refused_before_.erase(hash) > 0) return true;
-    refused_.insert(hash);
+    for (auto* generation : {&refused_, &refused_before_}) {
+      const auto found = generation->find(hash);
+      if (found == generation->end()) continue;
+      if (asked_ - found->second <= size() / kResidentPerVisit) return false;
+      generation->erase(found);
+      return true;
+    }
+    refused_[hash] = asked_;
     return false;
   }
 
@@ -124,9 +136,10 @@ class EpochAware : public Policy {
   size_t old_hits_ahead_ = 0;
   size_t vain_looks_ = 0;  // at the old generation, since it named a victim
   EpochDetector detector_;
-  size_t reads_ = 0;  // since the younger generation of these began
-  absl::flat_hash_set<uint64_t> refused_;
-  absl::flat_hash_set<uint64_t> refused_before_;
+  uint64_t asked_ = 0;                               // reads, of whatever
+  size_t reads_ = 0;                                 // since the younger generation of these began
+  absl::flat_hash_map<uint64_t, uint64_t> refused_;  // hash to asked_ at the time
+  absl::flat_hash_map<uint64_t, uint64_t> refused_before_;
 };
 
 }  // namespace

@@ -128,7 +128,6 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
   // A prewarm is an order, also where the policy would rather keep what it has.
   const auto admission =
       request.urgency == io::Urgency::kPrewarm ? BlockStore::Admission::kAlways : BlockStore::Admission::kPolicy;
-  bool retain = false;
   for (uint32_t i = 0; i < fill->block_count && fill->state == Fill::State::kFinished; ++i) {
     const uint32_t block = fill->first_block + i;
     const size_t start = size_t{i} * object->block_size();
@@ -142,11 +141,12 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
       }
     } else {
       uncached_blocks_.Add();
-      retain = true;
+      fill->refused_bytes += length;
     }
     fill->changed.Notify();
   }
-  if (retain && !gate_.closed()) {
+  read_ahead_bytes_ = std::min(read_ahead_bytes_ + fill->buffer.size() / 8, options_.read_ahead_max_bytes);
+  if (fill->refused_bytes > 0 && !gate_.closed()) {
     Retain(object, fill);
   } else {
     Forget(object, fill);
@@ -159,8 +159,15 @@ void Cache::Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> 
   retained_bytes_ += fill->buffer.size();
   retained_.emplace_back(object, std::move(fill));
   while (retained_bytes_ > options_.fill_memory_bytes / 4) {
-    const auto [old_object, old_fill] = std::move(retained_.front());
-    retained_.pop_front();
+    // What readers have been through goes first.
+    auto next = std::ranges::find_if(
+        retained_, [](const auto& one) { return one.second->read_bytes >= one.second->refused_bytes; });
+    if (next == retained_.end()) {
+      next = retained_.begin();
+      if (next->second->urgency == io::Urgency::kReadAhead) read_ahead_bytes_ /= 2;
+    }
+    const auto [old_object, old_fill] = std::move(*next);
+    retained_.erase(next);
     retained_bytes_ -= old_fill->buffer.size();
     Forget(old_object, old_fill);
   }

@@ -28,6 +28,8 @@ struct Fill {
   State state = State::kQueued;
   AlignedBuffer buffer;
   size_t arrived_bytes = 0;
+  size_t read_bytes = 0;     // what readers took, that of several of them added up
+  size_t refused_bytes = 0;  // of the blocks that no tier took
   Status status;
   bool settled = false;  // its blocks are in a tier, or no tier took them
   io::Event changed;     // more has arrived, or the state changed

@@ -8,8 +8,7 @@
 // Threads:   loop-confined, after Open.
 // Owns:      its directory descriptor and its policy.
 // Limits:    the quota, in bytes rounded up to 4 KiB per block. Eviction begins above the high watermark and ends below
-//            the low one; beyond the quota nothing is taken in. While the policy keeps, they are the quota and 99 % of
-//            it.
+//            the low one; beyond the quota nothing is taken in. While the policy keeps, both are the quota.
 // Errors:    Open: NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION (read-only), INVALID_ARGUMENT (a quota larger than
 //            the file system).
 // Format:    docs/on-disk-format.md, "Tiers".
@@ -82,8 +81,7 @@ class Tier {
   double Share(double fraction) const { return static_cast<double>(quota_bytes_) * fraction; }
   // Evicting ahead of need costs nothing where a new block is worth more than the oldest, and hits where it is not.
   double HighWatermark() const { return policy_->Keeps() ? 1 : options_.high_watermark; }
-  double LowWatermark() const { return policy_->Keeps() ? kKeepLowWatermark : options_.low_watermark; }
-  static constexpr double kKeepLowWatermark = 0.99;
+  double LowWatermark() const { return policy_->Keeps() ? 1 : options_.low_watermark; }
 
   const TierOptions options_;
   UniqueFd directory_;

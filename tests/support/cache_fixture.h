@@ -47,6 +47,7 @@ class CacheTest : public testing::Test {
     options.store.open_files_max = open_files_max;
     options.read_ahead_max_bytes = read_ahead_max_bytes;
     options.fill_memory_bytes = fill_memory_bytes;
+    options.fetch_bytes_max = fetch_bytes_max;
     ASSERT_OK_AND_ASSIGN(cache, Cache::Open(options, loop, *io, *metrics));
   }
   void SetUp() override { Open(); }
@@ -96,6 +97,7 @@ class CacheTest : public testing::Test {
   }
 
   uint64_t fill_memory_bytes = CacheOptions().fill_memory_bytes;
+  uint64_t fetch_bytes_max = CacheOptions().fetch_bytes_max;
   uint64_t read_ahead_max_bytes = 0;
   uint64_t open_files_max = CacheOptions().store.open_files_max;
   TempDir directory;

@@ -217,9 +217,9 @@ TEST_P(EpochAwarePolicyTest, AHotBlockIsLetInWhileTheTierKeeps) {
   for (int i = 0; i < 4; ++i) reader.Epoch(kA);
   ASSERT_TRUE(reader.tier.policy().Keeps());
   EXPECT_FALSE(reader.tier.Read(kB));
-  for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
+  for (uint32_t i = 0; i < 60; ++i) reader.tier.Read(i);
   EXPECT_FALSE(reader.tier.Read(kB));
-  for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
+  for (uint32_t i = 0; i < 60; ++i) reader.tier.Read(i);
   EXPECT_TRUE(reader.tier.Read(kB));
   EXPECT_TRUE(reader.tier.policy().Keeps());
 }
@@ -230,7 +230,7 @@ TEST_P(EpochAwarePolicyTest, EachHotBlockIsLetInWhereverTheGenerationsOfRefusedO
   for (uint32_t hot = kB; hot < kB + 50; ++hot) {
     for (int pass = 0; pass < 2; ++pass) {
       EXPECT_FALSE(reader.tier.Read(hot));
-      for (uint32_t i = 0; i < 20; ++i) reader.tier.Read(i);
+      for (uint32_t i = 0; i < 60; ++i) reader.tier.Read(i);
     }
     EXPECT_TRUE(reader.tier.Read(hot)) << hot;
   }

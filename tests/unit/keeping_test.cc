@@ -68,5 +68,57 @@ TEST_F(KeepingCacheTest, AQuotaThatWasLoweredIsKeptTo) {
   EXPECT_LE(tier().used_bytes(), tier().quota_bytes());
 }
 
+// Files over twice the tier, each read from its start to its end, half a block at a time, by one of several readers who
+// take turns.
+class TurnsCacheTest : public CacheTest {
+ protected:
+  static constexpr uint32_t kSmallBlock = 4096;
+  static constexpr uint32_t kTierBlocks = 8192;
+  static constexpr uint32_t kFileBlocks = 64;
+  static constexpr size_t kFiles = 256;
+
+  void SetUp() override {
+    fill_memory_bytes = 64 * kSmallBlock;
+    fetch_bytes_max = 2 * kSmallBlock;
+    read_ahead_max_bytes = 8 * kSmallBlock;
+    Open(kTierBlocks * kSmallBlock);
+    for (uint32_t i = 0; i < kFiles; ++i) files.push_back(AcquireFile("f" + std::to_string(i)));
+    for (int i = 0; i < 5; ++i) Epoch(1);
+  }
+  void TearDown() override {
+    for (const auto& file : files) cache->store().Release(file);
+    CacheTest::TearDown();
+  }
+  std::shared_ptr<Object> AcquireFile(const std::string& path) {
+    const std::string& text = source.files[path] = RandomText(kFileBlocks * kSmallBlock, 25);
+    return cache->store().Acquire({"dataset", path, FakeSource::VersionOf(text), text.size(), kSmallBlock});
+  }
+  // The share of the data that came from the source.
+  double Epoch(size_t readers) {
+    std::shuffle(files.begin(), files.end(), random);
+    const uint64_t before = source.bytes_read;
+    constexpr uint32_t kHalf = kSmallBlock / 2;
+    for (size_t first = 0; first < kFiles; first += readers) {
+      for (uint64_t at = 0; at < kFileBlocks * kSmallBlock; at += kHalf) {
+        for (size_t i = first; i < first + readers; ++i) {
+          EXPECT_TRUE(loop.Block(ReadTask(files[i], at, kHalf)).ok());
+        }
+      }
+    }
+    Settle();
+    return static_cast<double>(source.bytes_read - before) / (kFiles * kFileBlocks * kSmallBlock);
+  }
+
+  std::mt19937 random{26};
+  std::vector<std::shared_ptr<Object>> files;
+};
+
+TEST_F(TurnsCacheTest, WhatIsRefusedWaitsForItsReader) {
+  double share = 1;
+  // One epoch may be one that tries whether to go on keeping.
+  for (int i = 0; i < 3; ++i) share = std::min(share, Epoch(4));
+  EXPECT_LT(share, 0.65) << "half of it is kept, the other half is fetched once";
+}
+
 }  // namespace
 }  // namespace sluice::cache
