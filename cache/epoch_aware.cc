@@ -77,6 +77,12 @@ class EpochAware : public Policy {
   }
 
   size_t size() const override { return inner_->size() + (old_ == nullptr ? 0 : old_->size()); }
+  void SetCapacity(uint64_t bytes) override {
+    capacity_bytes_ = bytes;
+    inner_->SetCapacity(bytes);
+    if (old_ != nullptr) old_->SetCapacity(bytes);
+    detector_.SetCapacity(bytes);
+  }
   bool Keeps() const override { return detector_.keeping() && !renewing_; }
 
  private:
@@ -128,7 +134,7 @@ class EpochAware : public Policy {
   }
 
   const MakeInner make_inner_;
-  const uint64_t capacity_bytes_;
+  uint64_t capacity_bytes_;
   std::unique_ptr<Policy> inner_;
   std::unique_ptr<Policy> old_;  // the generation before; null when it is used up
   bool renewing_ = false;        // there is an old generation, and it gives way to whatever comes

@@ -108,9 +108,18 @@ void EpochDetector::Rescale(size_t resident) {
   shift_ = 0;
   while (resident >> shift_ >= kSampledMax) shift_ += 2;
   tier_blocks_ = static_cast<double>(std::max<size_t>(resident >> shift_, 16));
+  BeginMiniatures();
+  absl::erase_if(resident_, [this](uint64_t hash) { return (hash & mask()) != 0; });
+}
+
+void EpochDetector::BeginMiniatures() {
   inner_ = Miniature(make_inner_(capacity_bytes_ >> shift_), capacity_bytes_ >> shift_);
   StartTrial();
-  absl::erase_if(resident_, [this](uint64_t hash) { return (hash & mask()) != 0; });
+}
+
+void EpochDetector::SetCapacity(uint64_t bytes) {
+  capacity_bytes_ = bytes;
+  BeginMiniatures();
 }
 
 void EpochDetector::Entered(const BlockKey& key) {

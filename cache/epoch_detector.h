@@ -45,6 +45,9 @@ class EpochDetector {
   // A block was read: `hit` when it was resident. `resident`: how many blocks the tier has.
   Advice Observe(const BlockKey& key, uint64_t bytes, bool hit, size_t resident);
 
+  // The tier's quota is another one: the miniatures begin anew.
+  void SetCapacity(uint64_t bytes);
+
   // Which blocks are resident: what the tier would keep may be of no use to what is read now.
   void Entered(const BlockKey& key);
   void Left(const BlockKey& key);
@@ -92,6 +95,7 @@ class EpochDetector {
 
   uint64_t mask() const { return (uint64_t{1} << shift_) - 1; }
   void Rescale(size_t resident);
+  void BeginMiniatures();
   bool NewDataBegins(bool unknown);
   void Reconsider(bool inner_hit, bool hit);
   Advice TryKeeping(uint64_t hash, uint64_t bytes, bool hit);
@@ -100,7 +104,7 @@ class EpochDetector {
   double JunkShare() const;
 
   const MakeInner make_inner_;
-  const uint64_t capacity_bytes_;
+  uint64_t capacity_bytes_;
   const bool declared_;
   bool keeping_;
   uint32_t shift_ = 0;      // one block in 2^shift_ is sampled

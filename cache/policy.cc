@@ -21,6 +21,7 @@ class Lru : public Policy {
     return std::nullopt;
   }
   size_t size() const override { return queue_.size(); }
+  void SetCapacity(uint64_t) override {}
 
  private:
   BlockQueue queue_;

@@ -53,6 +53,9 @@ class Policy {
 
   virtual size_t size() const = 0;  // resident blocks
 
+  // The tier's quota is another one from now on. What is beyond it leaves by Victim and Erase.
+  virtual void SetCapacity(uint64_t bytes) = 0;
+
   // While it is true the tier evicts nothing ahead of need: the room would only be filled again.
   virtual bool Keeps() const { return false; }
 

@@ -51,6 +51,7 @@ class S3Fifo : public Policy {
   }
 
   size_t size() const override { return small_.size() + main_.size(); }
+  void SetCapacity(uint64_t bytes) override { small_bytes_ = bytes / 10; }
 
  private:
   // Read again since it came: from small to main, or to another round in main.
@@ -60,7 +61,7 @@ class S3Fifo : public Policy {
     main_.PushBack(block);
   }
 
-  const uint64_t small_bytes_;
+  uint64_t small_bytes_;
   BlockQueue small_;
   BlockQueue main_;
   BlockQueue ghosts_;

@@ -126,6 +126,7 @@ void Tier::ReportFailure(const Status& status) {
   if (code == StatusCode::kResourceExhausted) {
     quota_bytes_ = std::min(quota_bytes_, used_bytes_ / 10 * 9);
     quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
+    policy_->SetCapacity(quota_bytes_);
     spdlog::error(
         "the {} tier {} has no space although its quota has: it makes do with {} until sluiced starts again ({})",
         name(), options_.path, FormatBytes(quota_bytes_), Message(status));

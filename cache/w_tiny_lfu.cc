@@ -48,10 +48,9 @@ class FrequencySketch {
 class WTinyLfu : public Policy {
  public:
   // The sketch is as wide as the tier has blocks of 64 KiB, between 1 Ki and 4 Mi counters a row.
-  explicit WTinyLfu(uint64_t capacity_bytes)
-      : window_bytes_(capacity_bytes / 100),
-        protected_bytes_((capacity_bytes - window_bytes_) / 5 * 4),
-        sketch_(std::clamp<uint64_t>(capacity_bytes >> 16, 1u << 10, 1u << 22)) {}
+  explicit WTinyLfu(uint64_t capacity_bytes) : sketch_(std::clamp<uint64_t>(capacity_bytes >> 16, 1u << 10, 1u << 22)) {
+    SetCapacity(capacity_bytes);
+  }
 
   bool Admit(const BlockKey& key, uint64_t, bool) override {
     sketch_.Increment(key);
@@ -99,9 +98,15 @@ class WTinyLfu : public Policy {
 
   size_t size() const override { return window_.size() + probation_.size() + protected_.size(); }
 
+  // The sketch stays as wide as it was.
+  void SetCapacity(uint64_t bytes) final {
+    window_bytes_ = bytes / 100;
+    protected_bytes_ = (bytes - window_bytes_) / 5 * 4;
+  }
+
  private:
-  const uint64_t window_bytes_;
-  const uint64_t protected_bytes_;
+  uint64_t window_bytes_ = 0;
+  uint64_t protected_bytes_ = 0;
   FrequencySketch sketch_;
   BlockQueue window_;
   BlockQueue probation_;

@@ -99,6 +99,13 @@ TEST_F(EpochDetectorTest, WhatGivesWayHasNoCredit) {
   EXPECT_LT(ReadUntilItLeaves(), int{kTier} / 4);
 }
 
+// A trial as large as the tier was would hold most of what is read, and win.
+TEST_F(EpochDetectorTest, MiniaturesAreOfTheQuotaThatItHasNow) {
+  detector.SetCapacity(kTier / 2 * SimulatedTier::kBlock);
+  for (uint32_t i = 0; i < 6 * kTier; ++i) Read(i % (kTier + 100), i % (kTier + 100) < kTier / 2, kTier / 2);
+  EXPECT_FALSE(detector.keeping()) << "a set of half the blocks has as many hits";
+}
+
 TEST_F(EpochDetectorTest, EachTimeThatKeepingWasWrongTheNextLeaveTakesMore) {
   std::vector<int> misses;
   for (int time = 0; time < 7; ++time) {
