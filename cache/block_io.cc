@@ -4,8 +4,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <cstring>
-
 #include "cache/block_store.h"
 #include "common/bytes.h"
 
@@ -33,8 +31,11 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
   if (opened.status().code() == StatusCode::kPermissionDenied) opened = OpenPublished(*by_medium_[tier], name);
   if (!opened.ok()) co_return opened.status();
   if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
+  DistrustIfChanged(*object, *by_medium_[tier], cache::ModifiedNs(opened->get()));
+  Object::Change change(*object, tier);
   // Of its full size at once: a tmpfs gives huge pages to what lies within a file's size when it is written.
   if (create) (void)::ftruncate(opened->get(), static_cast<off_t>(object->size()));
+  change.Done(cache::ModifiedNs(opened->get()));
   object->set_fd(tier, opened->release());
   ++open_files_;
   if (object->open_position) open_objects_.erase(*object->open_position);
@@ -80,32 +81,6 @@ io::Task<void> BlockStore::CloseFile(std::shared_ptr<Object> object, uint8_t tie
   co_await io_.Close(UniqueFd(fd));
 }
 
-// `fd` is of the tier that had the block in `generation`. That the block is proven says nothing of this file any more
-// when it has moved since: a hole may be where it was.
-io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
-                                        std::span<std::byte> target, int fd, uint32_t generation) {
-  const uint64_t file_offset = uint64_t{block} * object->block_size();
-  // One reader proves a block, the others that came with it wait: the kernel asks for a block in several pieces.
-  while (object->proving.contains(block)) co_await proved_.Wait();
-  if (generation == object->generation && object->IsVerified(block)) {
-    CO_RETURN_IF_ERROR(co_await io_.Read(fd, target, file_offset + offset_bytes));
-    // SUSPENDED: evicted meanwhile, and perhaps back again, the bytes may be a hole's zeros.
-    if (generation == object->generation) co_return absl::OkStatus();
-  }
-  const AlignedBuffer buffer(object->BlockLength(block));
-  object->proving.insert(block);
-  const Status read = co_await io_.Read(fd, buffer.span(), file_offset);
-  object->proving.erase(block);
-  proved_.Notify();
-  CO_RETURN_IF_ERROR(read);
-  if (XXH3_64bits(buffer.data(), buffer.size()) != object->checksum(block)) {
-    co_return OutOfRange("block {} of {} does not have the bytes that were written", block, object->version.path);
-  }
-  if (generation == object->generation) object->SetVerified(block);
-  std::memcpy(target.data(), buffer.data() + offset_bytes, target.size());
-  co_return absl::OkStatus();
-}
-
 io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
                                      std::span<std::byte> target) {
   const io::Gate::Holder holder = gate_.Enter();
@@ -120,7 +95,7 @@ io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t bl
   Object::FileUse use(*object);
   const auto fd = co_await OpenFile(object, tier.index(), /*create=*/false);
   Status status = fd.status();
-  if (status.ok()) status = co_await ReadProven(object, block, offset_bytes, target, *fd, generation);
+  if (status.ok()) status = co_await ReadProven(object, {block, offset_bytes, tier.index(), *fd, generation}, target);
   use.End();
   // SUSPENDED: what is in the tier now need not be what was read and proven.
   const bool unchanged = generation == object->generation;
@@ -137,10 +112,14 @@ io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t bl
   while (object->freeing.contains(block)) co_await room_.Wait();
   const Object::FileUse use(*object);
   const auto fd = co_await OpenFile(object, tier.index(), /*create=*/true);
-  Status status = fd.status();
-  if (status.ok()) status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
-  if (status.ok()) tier.written_bytes.Add(bytes.size());
-  co_return status;
+  CO_RETURN_IF_ERROR(fd.status());
+  DistrustIfChanged(*object, tier, cache::ModifiedNs(*fd));
+  Object::Change change(*object, tier.index());
+  const Status status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
+  if (!status.ok()) co_return status;
+  change.Done(cache::ModifiedNs(*fd));
+  tier.written_bytes.Add(bytes.size());
+  co_return absl::OkStatus();
 }
 
 io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
@@ -175,20 +154,6 @@ io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t bl
   tier.policy().Insert(key, footprint);
   Record(*object, block);
   co_return true;
-}
-
-io::Task<uint32_t> BlockStore::Verify(std::shared_ptr<Object> object) {
-  uint32_t bad = 0;
-  for (uint32_t block = 0; block < object->block_count(); ++block) {
-    const auto tier = object->TierOf(block);
-    if (!tier) continue;
-    AlignedBuffer buffer(object->BlockLength(block));
-    // Unproven for this read: it must come from the file and match its checksum.
-    object->SetPresent(block, *tier, /*verified=*/false);
-    const bool good = co_await ReadBlock(object, block, 0, buffer.span());
-    if (!good) ++bad;
-  }
-  co_return bad;
 }
 
 }  // namespace sluice::cache

@@ -4,7 +4,7 @@
 // and reported as absent: to the caller it is a miss.
 //
 // Threads:     Acquire, Find and Objects from any thread; all else on the loop.
-// Suspends:    ReadBlock, WriteBlock, Evict, Verify; they may change any block's state meanwhile.
+// Suspends:    ReadBlock, WriteBlock, Evict, Check, Verify; they may change any block's state meanwhile.
 // Owns:        the tiers, the index, the objects with cached blocks, and at most `open_files_max` descriptors.
 // Limits:      the tiers' quotas; kMovesMax moves between tiers at a time.
 // Errors:      none reach a reader: nullopt and false are outcomes.
@@ -82,7 +82,14 @@ class BlockStore {
 
   // Drops all of an object's blocks; returns the bytes freed.
   io::Task<uint64_t> Evict(std::shared_ptr<Object> object);
-  // Reads all cached blocks and compares checksums; returns how many were bad (and are dropped).
+  // When the object's file in the tier was last modified; see Object::IsAsLeft. Any thread.
+  int64_t ModifiedNs(const Object& object, uint8_t tier) const;
+  // Where somebody else has changed the object's files, nothing is proven of them any more.
+  void DistrustIfChanged(Object& object);
+  // Reads a block from the medium, past the page cache. False: its bytes were lost, and it is dropped. A block that is
+  // not there (any more) is good.
+  io::Task<bool> Check(std::shared_ptr<Object> object, uint32_t block);
+  // Checks all blocks; returns how many were bad.
   io::Task<uint32_t> Verify(std::shared_ptr<Object> object);
   void SetPinned(const std::shared_ptr<Object>& object, bool pinned);
 
@@ -120,8 +127,18 @@ class BlockStore {
   io::Task<void> Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted);
   io::Task<void> FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
   io::Task<void> UnlinkFile(std::shared_ptr<Object> object, Tier& tier);
-  io::Task<Status> ReadProven(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
-                              std::span<std::byte> target, int fd, uint32_t generation);
+  // Where a piece of a block is read from: the file of the tier that had the block in that generation of the object.
+  // That the block is proven says nothing of the file any more when it has moved since: a hole may be where it was.
+  struct Place {
+    uint32_t block;
+    uint32_t offset_bytes;
+    uint8_t tier;
+    int fd;
+    uint32_t generation;
+  };
+  io::Task<Status> ReadProven(std::shared_ptr<Object> object, Place place, std::span<std::byte> target);
+  io::Task<Status> ReadMedium(std::shared_ptr<Object> object, uint32_t block, Tier& tier, std::span<std::byte> target);
+  void DistrustIfChanged(Object& object, const Tier& tier, int64_t modified_ns);
   static StatusOr<UniqueFd> OpenPublished(const Tier& tier, const std::string& name);
   io::Task<StatusOr<int>> OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create);
   io::Task<void> CloseIdleFiles();

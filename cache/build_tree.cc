@@ -202,6 +202,7 @@ io::Task<Status> PublishedTrees::LinkAll(Dataset& dataset, TreeOptions options, 
     if (!batch) break;
     if (gate_.closed()) co_return Cancelled("the daemon is ending");
     std::vector<Link> links;
+    std::vector<std::shared_ptr<Object>> objects;  // whose files get the times of what they show
     for (const Node& node : batch->nodes) {
       Link link{source::JoinPath(batch->path, node.entry.name), "", node.entry.kind, FileMode(node, options.file_mode),
                 node.entry.mtime_ns};
@@ -213,15 +214,19 @@ io::Task<Status> PublishedTrees::LinkAll(Dataset& dataset, TreeOptions options, 
         store_.Release(object);
         CO_RETURN_IF_ERROR(held);
         link.cache_file = Tier::FileName(object->id);
+        objects.push_back(object);
       }
       tree->info.files += node.entry.kind == Kind::kFile ? 1 : 0;
       tree->info.bytes += node.entry.size_bytes;
       links.push_back(std::move(link));
     }
+    std::vector<Object::Change> changes;
+    for (const auto& object : objects) changes.emplace_back(*object, tree->info.medium);
     CO_RETURN_IF_ERROR(co_await pool_.Run([&]() -> Status {
       for (const Link& link : links) RETURN_IF_ERROR(make(link));
       return absl::OkStatus();
     }));
+    for (size_t i = 0; i < objects.size(); ++i) changes[i].Done(store_.ModifiedNs(*objects[i], tree->info.medium));
   }
   // Directories get their modes and times when nothing changes in them any more.
   co_return co_await pool_.Run([&]() -> Status {

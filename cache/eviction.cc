@@ -189,7 +189,9 @@ io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t bl
   } else if (!object->read_by_kernel) {
     const Object::FileUse use(*object);
     const auto fd = co_await OpenFile(object, medium, /*create=*/false);
-    if (fd.ok()) (void)co_await io_.Punch(*fd, uint64_t{block} * object->block_size(), footprint);
+    Object::Change change(*object, medium);
+    if (fd.ok() && (co_await io_.Punch(*fd, uint64_t{block} * object->block_size(), footprint)).ok())
+      change.Done(cache::ModifiedNs(*fd));
   }
   object->freeing.erase(block);
   tier.Charge(-static_cast<int64_t>(footprint));
@@ -201,6 +203,7 @@ io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t bl
 // whoever needs it afterwards makes a new one.
 io::Task<void> BlockStore::UnlinkFile(std::shared_ptr<Object> object, Tier& tier) {
   ::unlinkat(tier.directory_fd(), Tier::FileName(object->id).c_str(), 0);
+  Object::Change(*object, tier.index()).Done(Object::kNeverLeft);
   co_await CloseFile(object, tier.index());
 }
 

@@ -1,11 +1,19 @@
 #include "cache/object.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 namespace sluice::cache {
+
+int64_t ModifiedNs(int fd, const char* name) {
+  struct stat st{};
+  if (::fstatat(fd, name, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  return int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
+}
 
 Object::Object(ObjectVersion v, ObjectId i)
     : id(i),
@@ -14,6 +22,7 @@ Object::Object(ObjectVersion v, ObjectId i)
           static_cast<uint32_t>((version.size_bytes + version.block_size_bytes - 1) / version.block_size_bytes)),
       blocks_(std::make_unique<Block[]>(block_count_)) {
   for (auto& fd : fds_) fd = -1;
+  for (auto& left_ns : left_ns_) left_ns = kNeverLeft;
 }
 
 Object::~Object() {
@@ -70,6 +79,15 @@ void Object::ClearBlock(uint32_t block) {
   if ((blocks_[block].state.exchange(0) & kVerified) != 0) --verified_blocks_;
 }
 
+void Object::Distrust(uint8_t tier, int64_t modified_ns) {
+  for (uint32_t block = 0; block < block_count_; ++block) {
+    if (TierOf(block) == tier && (blocks_[block].state.fetch_and(static_cast<uint8_t>(~kVerified)) & kVerified) != 0)
+      --verified_blocks_;
+  }
+  whole_in_.store(kNotWhole);
+  left_ns_[tier] = modified_ns;
+}
+
 bool Object::LetGo() {
   while (!holders_.empty()) {
     if (!holders_.back()->LetGo()) return false;
@@ -94,6 +112,7 @@ std::optional<size_t> Object::TryRead(uint64_t offset_bytes, std::span<std::byte
     if ((state & kVerified) == 0 || state == kVerified) break;
     const uint8_t block_tier = static_cast<uint8_t>((state & ~kVerified) - 1);
     const int fd = fds_[block_tier].load();
+    const int64_t left = left_ns_[block_tier].load();
     if (fd < 0) break;
     // As far as the following blocks are in the same state, in one call.
     uint64_t end = std::min<uint64_t>(size(), (uint64_t{block} + 1) * block_size());
@@ -104,6 +123,8 @@ std::optional<size_t> Object::TryRead(uint64_t offset_bytes, std::span<std::byte
     iovec vector{target.data() + done, part};
     const ssize_t got = ::preadv2(fd, &vector, 1, static_cast<off_t>(offset_bytes + done), RWF_NOWAIT);
     if (got != static_cast<ssize_t>(part)) break;
+    // A change shows in the file's time before it shows in its bytes.
+    if (left != left_ns_[block_tier].load() || !IsAsLeft(block_tier, ModifiedNs(fd))) break;
     if (done == 0) *tier = block_tier;
     done += part;
   }

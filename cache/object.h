@@ -6,11 +6,13 @@
 // Threads:     TryRead, state queries, opens() from any thread; fields below "loop" on the loop only.
 // Suspends:    Quiesce.
 // Owns:        its descriptors on the tiers' files; who closes one waits for a Quiesce first.
-// Limits:      24 bytes per block and about 300 per object; REQUIRES CanCount (cache/key.h) of its version.
+// Limits:      24 bytes per block and about 340 per object; REQUIRES CanCount (cache/key.h) of its version.
 // Invariants:  I1 a block's state names a tier only after its bytes are written there.
 //              I2 TryRead returns bytes of blocks that were proven in this process's life (verified), or nothing.
 //              I3 while a holder refuses to let go, no block leaves its file and no hole is punched into it.
 //              I4 after a block's state is cleared, Quiesce returns when no TryRead can still be reading it.
+//              I5 a file whose time of modification is not that of its last Change is somebody else's work: nothing
+//                 is read from it without its checksum (IsAsLeft).
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -22,6 +24,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "cache/key.h"
@@ -46,6 +49,9 @@ class FileHolder {
 enum class Medium : uint8_t { kDram = 0, kSsd = 1, kHdd = 2 };
 inline constexpr size_t kMedia = 3;
 inline constexpr std::string_view kMediumNames[kMedia] = {"dram", "ssd", "hdd"};
+
+// When a file was last modified, in the file system's time; 0 when that cannot be asked.
+int64_t ModifiedNs(int fd, const char* name = "");
 
 class Object {
  public:
@@ -103,6 +109,34 @@ class Object {
   };
   uint32_t file_uses() const { return file_uses_; }
 
+  // Around each change that the cache makes to the tier's file.
+  class Change {
+   public:
+    Change(Object& object, uint8_t tier) : object_(&object), tier_(tier) { ++object_->changing_[tier_]; }
+    Change(Change&& other) noexcept : object_(std::exchange(other.object_, nullptr)), tier_(other.tier_) {}
+    Change& operator=(Change&&) = delete;
+    ~Change() {
+      if (object_ != nullptr) --object_->changing_[tier_];
+    }
+    // Without it the file counts as changed by somebody else.
+    void Done(int64_t modified_ns) { object_->left_ns_[tier_] = modified_ns; }
+
+   private:
+    Object* object_;
+    const uint8_t tier_;
+  };
+  // When the cache was last seen to change the tier's file, in the file system's time; kNeverLeft: not in this
+  // process' life. Any thread.
+  static constexpr int64_t kNeverLeft = INT64_MIN;
+  int64_t left_ns(uint8_t tier) const { return left_ns_[tier].load(); }
+  // Whether nobody else has changed the file, which was last modified then. Any thread.
+  bool IsAsLeft(uint8_t tier, int64_t modified_ns) const {
+    const int64_t left = left_ns_[tier].load();
+    return changing_[tier].load() > 0 || left == modified_ns || left == kNeverLeft;
+  }
+  // What was proven of the tier's file, modified then, is not any more.
+  void Distrust(uint8_t tier, int64_t modified_ns);
+
   void AddHolder(FileHolder& holder) { holders_.push_back(&holder); }
   void RemoveHolder(FileHolder& holder) { std::erase(holders_, &holder); }
   bool held() const { return !holders_.empty(); }
@@ -139,6 +173,8 @@ class Object {
   std::unique_ptr<Block[]> blocks_;
   std::array<std::atomic<int>, kMedia> fds_;
   std::array<std::atomic<uint32_t>, kMedia> tier_blocks_{};
+  std::array<std::atomic<uint32_t>, kMedia> changing_{};
+  std::array<std::atomic<int64_t>, kMedia> left_ns_;
   uint32_t verified_blocks_ = 0;
   std::atomic<uint8_t> whole_in_{kNotWhole};
   std::vector<FileHolder*> holders_;

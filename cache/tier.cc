@@ -82,6 +82,8 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
       bad_blocks(metrics.AddCounter("sluice_tier_bad_blocks_total",
                                     "Blocks dropped from a tier because their bytes could not be proven",
                                     LabelsOf(options))),
+      changed_files(metrics.AddCounter("sluice_tier_changed_files_total",
+                                       "Times that somebody else changed a file of a tier", LabelsOf(options))),
       refused_blocks(metrics.AddCounter("sluice_tier_refused_blocks_total",
                                         "Blocks that a tier's policy did not take in", LabelsOf(options))),
       options_(std::move(options)),

@@ -74,6 +74,7 @@ class Tier {
   Counter& moves_in;
   Counter& written_bytes;
   Counter& bad_blocks;
+  Counter& changed_files;
   Counter& refused_blocks;
 
  private:

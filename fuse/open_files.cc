@@ -80,6 +80,7 @@ std::optional<OpenFiles::Handle> OpenFiles::TakeHandle(cache::Ino ino, const cac
   if (const auto found = backings_.find(ino); found != backings_.end()) {
     // It may stand idle, left by a handle of before: the first new handle decides again.
     const bool passes = open.passthrough > 0 || (open.cached == 0 && !dataset_.throttled());
+    if (passes && open.passthrough == 0 && IsChanged(object) && !opening_.contains(ino)) return std::nullopt;
     return AddHandle(ino, passes ? found->second->id : 0);
   }
   if (opening_.contains(ino)) return std::nullopt;
@@ -113,7 +114,15 @@ io::Task<StatusOr<OpenFiles::Handle>> OpenFiles::Open(cache::Ino ino) {
   co_return AddHandle(ino, found == backings_.end() ? 0 : found->second->id);
 }
 
+// Somebody else wrote to its cache file since it was proven.
+bool OpenFiles::IsChanged(const cache::Object& object) const {
+  const auto tier = object.WholeIn();
+  return !tier || !object.IsAsLeft(*tier, cache_.store().ModifiedNs(object, *tier));
+}
+
 io::Task<void> OpenFiles::OpenBacking(cache::Ino ino, std::shared_ptr<cache::Object> object) {
+  if (const auto idle = IdleBacking(ino); idle != nullptr && !Drop(*idle)) co_return;
+  cache_.store().DistrustIfChanged(*object);
   if (!object->WholeIn()) {
     if (object->size() > kProveAtOpenBytesMax) {
       io::Spawn(cache_.store().Settle(object));
@@ -158,6 +167,12 @@ void OpenFiles::Adopt(cache::Ino ino, int32_t backing_id) {
 
 bool OpenFiles::IsIdle(const Backing& backing) const {
   return dataset_.catalog().HandlesOf(backing.ino).passthrough == 0;
+}
+
+OpenFiles::Backing* OpenFiles::IdleBacking(cache::Ino ino) {
+  const std::lock_guard lock(mutex_);
+  const auto found = backings_.find(ino);
+  return found == backings_.end() ? nullptr : found->second.get();
 }
 
 // Closes a backing file that no handle uses.

@@ -93,6 +93,8 @@ class OpenFiles {
   bool Drop(Backing& backing);
   bool MakePlace();
   bool IsIdle(const Backing& backing) const;
+  Backing* IdleBacking(cache::Ino ino);
+  bool IsChanged(const cache::Object& object) const;
 
   cache::Dataset& dataset_;
   cache::Cache& cache_;

@@ -1,0 +1,156 @@
+"""Bits that flip in cache files: nobody reads them."""
+
+import json
+import mmap
+import os
+import pathlib
+import random
+import subprocess
+import tempfile
+
+import pytest
+
+import load
+
+KIB, MIB = 1 << 10, 1 << 20
+PASSED = 'sluice_opens_total{path="passthrough"}'
+CHANGED = 'sluice_tier_changed_files_total{tier="ssd"}'
+BAD = 'sluice_tier_bad_blocks_total{tier="ssd"}'
+
+
+def flip(files, count, choose):
+    """Flips `count` bits somewhere in the files."""
+    for _ in range(count):
+        with open(choose.choice(files), "r+b") as f:
+            at = choose.randrange(os.fstat(f.fileno()).st_size)
+            f.seek(at)
+            byte = f.read(1)[0] ^ 1 << choose.randrange(8)
+            f.seek(at)
+            f.write(bytes([byte]))
+
+
+def bad_blocks(plugin, volume):
+    """What `sluice verify` finds."""
+    return int(json.loads(plugin.sluice("--output", "json", "verify", volume, check=False).stdout)["bad_blocks"])
+
+
+def read_direct(f):
+    """The whole file by requests to the daemon: past the kernel's pages."""
+    size = os.fstat(f).st_size
+    with mmap.mmap(-1, -(-size // 4096) * 4096) as buffer:
+        assert os.preadv(f, [buffer], 0) == size
+        return buffer[:size]
+
+
+@pytest.fixture
+def volume(make_plugin, s3, s3_volume):
+    """A plugin with a whole volume of 24 files in its SSD tier: plugin, path, contents by name, cache files."""
+    choose = random.Random(5)
+    want = {f"f{i:02}": choose.randbytes(choose.randrange(1, 512 * KIB)) for i in range(24)}
+    for name, content in want.items():
+        (s3.bucket("flips") / name).write_bytes(content)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}]}}")
+    context, secrets = s3_volume("flips")
+    path = plugin.mount("flips", {**context, "access": "large-files"}, secrets)
+    plugin.sluice("prewarm", "flips", "--wait")
+    files = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    assert len(files) == len(want)
+    return plugin, path, want, files
+
+
+def test_bits_that_flip_while_a_file_is_not_open(volume):
+    """5,000 of them; what is opened afterwards is proven first, and is passed through again."""
+    plugin, path, want, files = volume
+    choose = random.Random(6)
+    for _ in range(25):
+        flip(files, 200, choose)
+        for name, content in want.items():
+            assert (path / name).read_bytes() == content, name
+        plugin.sluice("prewarm", "flips", "--wait")
+        passed = plugin.metric(PASSED)
+        for name, content in want.items():
+            assert (path / name).read_bytes() == content, name
+        assert plugin.metric(PASSED) == passed + len(want)
+    assert plugin.metric(CHANGED) > 0 and plugin.metric(BAD) > 0
+
+
+def test_bits_that_flip_while_a_file_is_read_through_the_daemon(volume):
+    """5,000 of them, under handles that stay open. They were opened before the files were whole: none is passed through."""
+    plugin, path, want, files = volume
+    choose = random.Random(7)
+    plugin.sluice("evict", "flips")
+    handles = {name: os.open(path / name, os.O_RDONLY | os.O_DIRECT) for name in want}
+    try:
+        plugin.sluice("prewarm", "flips", "--wait")
+        for _ in range(25):
+            flip(files, 200, choose)
+            for name, f in handles.items():
+                assert read_direct(f) == want[name], name
+            plugin.sluice("prewarm", "flips", "--wait")
+    finally:
+        for f in handles.values():
+            os.close(f)
+    assert plugin.metric(BAD) > 0
+
+
+def test_verify_finds_what_the_file_system_does_not_tell(volume):
+    """As on a medium that rots: the file's times are as they were."""
+    plugin, path, want, files = volume
+    assert bad_blocks(plugin, "flips") == 0
+    stat = files[0].stat()
+    flip(files[:1], 1, random.Random(8))
+    os.utime(files[0], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert bad_blocks(plugin, "flips") == 1
+    for name, content in want.items():
+        assert (path / name).read_bytes() == content, name
+    assert plugin.metric(CHANGED) == 0
+
+
+@pytest.fixture
+def btrfs():
+    """A btrfs of its own: where it is mounted, and the image that it lies on."""
+    with tempfile.TemporaryDirectory(prefix="sluice-test-", dir="/var/tmp") as directory:
+        os.chmod(directory, 0o755)  # the daemon's way to its tier
+        image, mounted = pathlib.Path(directory, "image"), pathlib.Path(directory, "btrfs")
+        image.touch()
+        os.truncate(image, 256 * MIB)
+        mounted.mkdir()
+        subprocess.run(["mkfs.btrfs", "-q", "-m", "dup", image], check=True)
+        subprocess.run(["mount", "-o", "loop", image, mounted], check=True)
+        yield mounted, image
+        subprocess.run(["umount", mounted], check=True)
+
+
+def test_a_file_system_with_checksums_covers_what_the_kernel_reads(btrfs, make_plugin, s3, s3_volume):
+    """Where a medium under btrfs rots while a file is passed through, its readers get an error, and no wrong byte."""
+    directory, image = btrfs
+    tier = directory / "tier"
+    tier.mkdir()
+    os.chown(tier, 60480, 60480)
+    want = load.data(8 * MIB, 9)
+    (s3.bucket("rot") / "file").write_bytes(want)
+    plugin = make_plugin(f"pools: {{default: {{tiers: [{{medium: ssd, quota: 64MiB, path: {tier}}}]}}}}")
+    path = plugin.mount("rot", *s3_volume("rot"))
+    plugin.sluice("prewarm", "rot", "--wait")
+    with open(path / "file", "rb") as f:
+        assert f.read() == want
+        assert plugin.metric(PASSED) == 1
+        os.sync()
+        raw = image.read_bytes()
+        places = [at for at in (raw.find(want[i:i + 4096]) for i in range(0, len(want), 64 * KIB)) if at >= 0]
+        assert len(places) > 64
+        with open(image, "r+b", buffering=0) as medium:
+            for at in places[::2]:
+                medium.seek(at + 1)
+                medium.write(bytes([raw[at + 1] ^ 1]))
+        os.sync()
+        pathlib.Path("/proc/sys/vm/drop_caches").write_text("1")
+        errors = 0
+        for at in range(0, len(want), 4096):
+            try:
+                assert os.pread(f.fileno(), 4096, at) == want[at:at + 4096]
+            except OSError:
+                errors += 1
+        assert errors > 0
+    assert bad_blocks(plugin, "rot") > 0
+    assert (path / "file").read_bytes() == want  # what was lost is fetched again
