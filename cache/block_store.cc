@@ -168,6 +168,15 @@ std::vector<std::shared_ptr<Object>> BlockStore::Objects() const {
   return objects;
 }
 
+std::vector<std::shared_ptr<Object>> BlockStore::ObjectsWith(uint8_t first_byte) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<Object>> objects;
+  for (const auto& [id, object] : objects_) {
+    if (id.bytes[0] == first_byte) objects.push_back(object);
+  }
+  return objects;
+}
+
 void BlockStore::SetPinned(const std::shared_ptr<Object>& object, bool pinned) {
   object->pinned = pinned;
   index_->Put(ObjectRecordKey(object->id), EncodeObject({object->version, pinned}));

@@ -52,6 +52,8 @@ class BlockStore {
   // Forgets an object that has neither handles, blocks, fills nor a pin.
   void Discard(const std::shared_ptr<Object>& object);
   std::vector<std::shared_ptr<Object>> Objects() const;
+  // Those whose ids begin with that byte.
+  std::vector<std::shared_ptr<Object>> ObjectsWith(uint8_t first_byte) const;
   std::shared_ptr<Object> Find(const ObjectId& id) const;  // null when it is not known
 
   // Bytes [offset, offset + target.size()) of a block, proven. False when the block is not there (any more).

@@ -77,6 +77,11 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
     source.Seconds("deadline", &pool->source_deadline);
     return source.Finish();
   });
+  yaml.Mapping("scrub", [&](YamlMapping& scrub) {
+    scrub.Rate("rate", &pool->scrub_bytes_per_second);
+    scrub.Seconds("every", &pool->scrub_every);
+    return scrub.Finish();
+  });
   yaml.Mapping("metrics", [&](YamlMapping& metrics) {
     metrics.String("listen", &pool->metrics_listen);
     return metrics.Finish();
@@ -128,6 +133,10 @@ std::string ToYaml(const PoolConfig& config) {
   const auto bytes = [](uint64_t count) {
     return count % kMiB == 0 ? fmt::format("{}MiB", count / kMiB) : fmt::format("{}", count);
   };
+  const auto time = [](Duration duration) {
+    const auto ms = std::chrono::round<std::chrono::milliseconds>(duration).count();
+    return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000) : fmt::format("{}ms", ms);
+  };
   out << YAML::BeginMap << YAML::Key << "pools" << YAML::Value << YAML::BeginMap << YAML::Key << config.name;
   out << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "uid" << YAML::Value << config.uid << YAML::Key << "gid" << YAML::Value << config.gid;
@@ -152,10 +161,10 @@ std::string ToYaml(const PoolConfig& config) {
   out << YAML::Key << "source" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "directories" << YAML::Value << YAML::Flow << config.source_directories;
   if (!config.ca_file.empty()) out << YAML::Key << "caFile" << YAML::Value << config.ca_file;
-  const auto deadline_ms = std::chrono::round<std::chrono::milliseconds>(config.source_deadline).count();
-  out << YAML::Key << "deadline" << YAML::Value
-      << (deadline_ms % 1000 == 0 ? fmt::format("{}s", deadline_ms / 1000) : fmt::format("{}ms", deadline_ms));
-  out << YAML::EndMap;
+  out << YAML::Key << "deadline" << YAML::Value << time(config.source_deadline) << YAML::EndMap;
+  out << YAML::Key << "scrub" << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << "rate" << YAML::Value << bytes(config.scrub_bytes_per_second) + "/s";
+  out << YAML::Key << "every" << YAML::Value << time(config.scrub_every) << YAML::EndMap;
   if (!config.metrics_listen.empty()) {
     out << YAML::Key << "metrics" << YAML::Value << YAML::BeginMap << YAML::Key << "listen" << YAML::Value
         << config.metrics_listen << YAML::EndMap;

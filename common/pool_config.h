@@ -57,6 +57,9 @@ struct PoolConfig {
   std::vector<std::string> source_directories = {"/"};  // what file:// may show, as far as the user may read it
   Duration source_deadline = std::chrono::seconds(30);
 
+  uint64_t scrub_bytes_per_second = 8 * kMiB;  // 0: never
+  Duration scrub_every = std::chrono::hours(24);
+
   std::string metrics_listen;  // "127.0.0.1:9810"; empty: none
   std::string log_level = "info";
 };

@@ -11,6 +11,7 @@
 #include "daemon/admin_socket.h"
 #include "daemon/broker_client.h"
 #include "daemon/metrics_server.h"
+#include "daemon/scrubber.h"
 #include "io/call.h"
 #include "io/thread.h"
 #include "source/http_client.h"
@@ -101,6 +102,7 @@ struct Daemon::Parts {
   std::unique_ptr<cache::PublishedTrees> trees;
   std::unique_ptr<Mounts> mounts;
   std::unique_ptr<Prewarmer> prewarmer;
+  std::unique_ptr<Scrubber> scrubber;
   std::unique_ptr<AdminService> admin_service;
   std::unique_ptr<AdminSocket> admin_socket;
   std::unique_ptr<MetricsServer> metrics_server;
@@ -143,6 +145,9 @@ Status Daemon::Parts::Open() {
                                                  .source_directories = options.config.source_directories});
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, loop);
   RETURN_IF_ERROR(prewarmer->Load());
+  scrubber = std::make_unique<Scrubber>(ScrubOptions{options.config.scrub_bytes_per_second, options.config.scrub_every},
+                                        *mounts, *cache, loop, metrics);
+  loop.Post([this] { scrubber->Start(); });
   loop_thread = std::thread([this] {
     io::BeginThread("loop", io::Turns::kShort);
     loop.Run();
@@ -174,6 +179,7 @@ void Daemon::Parts::Close() {
   metrics_server.reset();
   if (!loop_thread.joinable()) return;
   mounts->StopAll();
+  io::CallOn(loop, scrubber->Close());
   io::CallOn(loop, prewarmer->Close());
   io::CallOn(loop, trees->Close());
   io::CallOn(loop, cache->Close());

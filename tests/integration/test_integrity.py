@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+import harness
 import load
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -104,6 +105,25 @@ def test_verify_finds_what_the_file_system_does_not_tell(volume):
     for name, content in want.items():
         assert (path / name).read_bytes() == content, name
     assert plugin.metric(CHANGED) == 0
+
+
+def test_the_scrubber_mends_what_nobody_reads(make_plugin, s3, s3_volume):
+    """Also under a handle that is passed through: its reader gets the right bytes again, written over the bad ones."""
+    want = load.data(4 * MIB, 10)
+    (s3.bucket("scrub") / "file").write_bytes(want)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}], scrub: {rate: 1GiB/s, every: 200ms}}}")
+    path = plugin.mount("scrub", *s3_volume("scrub"))
+    plugin.sluice("prewarm", "scrub", "--wait")
+    [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    with open(path / "file", "rb") as f:
+        assert f.read() == want
+        assert plugin.metric(PASSED) == 1
+        flip([cached], 20, random.Random(11))
+        harness.wait_until(lambda: cached.read_bytes() == want, what="the scrubber")
+        f.seek(0)
+        assert f.read() == want
+    assert 0 < plugin.metric(BAD) <= 4
+    assert plugin.metric("sluice_scrub_passes_total") > 0
 
 
 @pytest.fixture

@@ -37,12 +37,15 @@ pools:
     epochs: declared
     limits: {fillMemory: 64MiB, fetches: 7}
     source: {deadline: 5s, caFile: /ca.pem}
+    scrub: {rate: 1MiB/s, every: 7d}
     metrics: {listen: "127.0.0.1:9"}
 )"));
   const PoolConfig& pool = pools.at("team-a");
   EXPECT_EQ(pool.gid, 61000u);
   EXPECT_DOUBLE_EQ(pool.tiers[0].high_watermark, 0.9);
   EXPECT_EQ(pool.epochs, "declared");
+  EXPECT_EQ(pool.scrub_bytes_per_second, 1 * kMiB);
+  EXPECT_EQ(pool.scrub_every, std::chrono::hours(7 * 24));
   const std::string shown = ToYaml(pool);
   ASSERT_OK_AND_ASSIGN(const PoolConfigs again, Load(shown));
   EXPECT_EQ(ToYaml(again.at("team-a")), shown);

@@ -1,0 +1,86 @@
+#include "daemon/scrubber.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <random>
+
+namespace sluice::daemon {
+namespace {
+
+constexpr uint32_t kParts = 256;  // of the objects, by the first byte of their ids
+
+}  // namespace
+
+Scrubber::Scrubber(ScrubOptions options, const Mounts& mounts, cache::Cache& cache, io::Loop& loop, Registry& metrics)
+    : options_(options),
+      mounts_(mounts),
+      cache_(cache),
+      loop_(loop),
+      throttle_(loop),
+      rested_(loop),
+      gate_(loop),
+      scrubbed_bytes_(metrics.AddCounter("sluice_scrubbed_bytes_total", "Cached bytes that the scrubber read")),
+      passes_(metrics.AddCounter("sluice_scrub_passes_total", "Times the scrubber went through all that is cached")) {}
+
+void Scrubber::Start() {
+  if (options_.bytes_per_second == 0) return;
+  throttle_.SetRate(options_.bytes_per_second);
+  io::Spawn(Run());
+}
+
+io::Task<void> Scrubber::Close() {
+  throttle_.SetRate(0);
+  rested_.Notify();
+  co_await gate_.Close();
+}
+
+io::Task<void> Scrubber::Run() {
+  const io::Gate::Holder holder = gate_.Enter();
+  co_await Rest(std::min(options_.every, kFirstPassMax));
+  while (!gate_.closed()) {
+    const Instant begun = loop_.clock().Now();
+    co_await Pass();
+    if (gate_.closed()) break;
+    passes_.Add();
+    co_await Rest(options_.every - (loop_.clock().Now() - begun));
+  }
+}
+
+io::Task<void> Scrubber::Rest(Duration duration) {
+  if (duration <= Duration(0) || gate_.closed()) co_return;
+  loop_.After(duration, [this] { rested_.Notify(); });
+  co_await rested_.Wait();
+}
+
+io::Task<void> Scrubber::Pass() {
+  const uint32_t first = std::random_device()();
+  for (uint32_t i = 0; i < kParts && !gate_.closed(); ++i) {
+    for (const auto& object : cache_.store().ObjectsWith(static_cast<uint8_t>(first + i))) co_await Scrub(object);
+  }
+}
+
+io::Task<void> Scrubber::Scrub(std::shared_ptr<cache::Object> object) {
+  for (uint32_t block = 0; block < object->block_count() && !gate_.closed(); ++block) {
+    const auto medium = object->TierOf(block);
+    if (!medium) continue;
+    co_await throttle_.Pass(object->BlockLength(block));
+    if (gate_.closed()) break;
+    const bool good = co_await cache_.store().Check(object, block);
+    scrubbed_bytes_.Add(object->BlockLength(block));
+    if (!good) co_await FetchAgain(object, block, *medium);
+  }
+}
+
+// Failing that, the next reader fetches it.
+io::Task<void> Scrubber::FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint8_t medium) {
+  for (const auto& mount : mounts_.All()) {
+    if (mount->closing || mount->dataset->options().identity != object->version.dataset) continue;
+    const auto fetched = co_await cache_.Warm(object, mount->dataset->source(), block, 1, medium);
+    if (fetched.ok()) co_return;
+    spdlog::warn("block {} of {} cannot be fetched again now: {}", block, object->version.path,
+                 Message(fetched.status()));
+  }
+}
+
+}  // namespace sluice::daemon
