@@ -80,7 +80,8 @@ class BlockStore {
   io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier);
 
   // While it is false nothing leaves a tier: after a restart the holders of an earlier process come first.
-  void SetEvictionAllowed(bool allowed) { eviction_allowed_ = allowed; }
+  // From then on what is beyond a quota leaves; it may have been larger then.
+  void SetEvictionAllowed(bool allowed);
 
   // Drops all of an object's blocks; returns the bytes freed.
   io::Task<uint64_t> Evict(std::shared_ptr<Object> object);

@@ -54,6 +54,14 @@ io::Task<bool> BlockStore::EvictDown(Tier& tier, uint64_t bytes) {
   co_return any;
 }
 
+void BlockStore::SetEvictionAllowed(bool allowed) {
+  eviction_allowed_ = allowed;
+  if (!allowed) return;
+  for (const auto& tier : tiers_) {
+    if (tier->AboveHigh() && !evicting_[tier->index()]) io::Spawn(EvictInBackground(*tier));
+  }
+}
+
 io::Task<void> BlockStore::EvictInBackground(Tier& tier) { co_await EvictDown(tier, 0); }
 
 io::Task<bool> BlockStore::EvictOne(Tier& tier) {

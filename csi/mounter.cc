@@ -163,7 +163,9 @@ Status Mounter::MountTmpfs(const std::string& path, uint64_t bytes, uid_t uid, g
   const std::string base = fmt::format("size={},mode=0700,uid={},gid={}", bytes + bytes / 64 + (4u << 20), uid, gid);
   if (found && found->type == "tmpfs") {
     // Of an earlier run: its files are still good, its size may have changed.
-    if (::mount("sluice", path.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC, base.c_str()) != 0) {
+    // EINVAL: it holds more than that. It stays as large, and its daemon keeps to the quota.
+    if (::mount("sluice", path.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC, base.c_str()) != 0 &&
+        errno != EINVAL) {
       return ErrnoStatus(errno, fmt::format("resize the DRAM tier {}", path));
     }
     return absl::OkStatus();

@@ -19,10 +19,28 @@ StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
                    StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.config.name),
                                        fmt::format("{}/{}", options.run_directory, options.config.name)));
   std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
-  RETURN_IF_ERROR(pool->PrepareDirectories());
+  RETURN_IF_ERROR(pool->PrepareDirectories(pool->config_));
+  // What a daemon that is there already was told; the same when there is none.
+  const auto told = LoadPoolConfigs(pool->ConfigFile(), pool->options_.state_directory);
+  pool->found_config_ = told.ok() && told->contains(pool->name_) ? told->at(pool->name_) : pool->config_;
+  RETURN_IF_ERROR(pool->Apply(pool->config_));
   RETURN_IF_ERROR(pool->ForgetUnmounted());
   pool->supervisor_ = std::thread([raw = pool.get()] { raw->Supervise(); });
   return pool;
+}
+
+Pool::Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
+    : options_(std::move(options)),
+      name_(options_.config.name),
+      uid_(static_cast<uid_t>(options_.config.uid)),
+      gid_(static_cast<gid_t>(options_.config.gid)),
+      staged_(std::move(staged)),
+      config_(options_.config),
+      program_({options_.daemon_program, nullptr}) {}
+
+PoolConfig Pool::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
 }
 
 Pool::~Pool() {
@@ -55,19 +73,17 @@ Status MakeOwned(const std::string& path, uid_t uid, gid_t gid, mode_t mode) {
 
 }  // namespace
 
-Status Pool::PrepareDirectories() const {
-  const auto uid = static_cast<uid_t>(config().uid);
-  const auto gid = static_cast<gid_t>(config().gid);
-  const std::string directory = PoolDirectory(options_.state_directory, config().name);
+Status Pool::PrepareDirectories(const PoolConfig& config) const {
+  const std::string directory = PoolDirectory(options_.state_directory, name());
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
   if (error) return Unavailable("the pool's directory {}: {}", directory, error.message());
-  RETURN_IF_ERROR(MakeOwned(directory, uid, gid, 0750));
-  for (const TierConfig& tier : config().tiers) {
+  RETURN_IF_ERROR(MakeOwned(directory, uid_, gid_, 0750));
+  for (const TierConfig& tier : config.tiers) {
     // Directories of our own making only: a path that was configured must be there, or it is a mistake.
     if (!tier.path.starts_with(directory + "/")) continue;
-    RETURN_IF_ERROR(MakeOwned(tier.path, uid, gid, 0700));
-    if (tier.medium == "dram") RETURN_IF_ERROR(Mounter::MountTmpfs(tier.path, tier.quota_bytes, uid, gid));
+    RETURN_IF_ERROR(MakeOwned(tier.path, uid_, gid_, 0700));
+    if (tier.medium == "dram") RETURN_IF_ERROR(Mounter::MountTmpfs(tier.path, tier.quota_bytes, uid_, gid_));
   }
   return absl::OkStatus();
 }
@@ -107,7 +123,7 @@ void Pool::GiveUpRings() {
   std::erase_if(volumes_, [this](const auto& entry) {
     if (!entry.second.spec.ring()) return false;
     spdlog::error("pool {}: volume {} has 'transport: ring' and is lost with its daemon: its readers get an error",
-                  config().name, entry.first);
+                  name(), entry.first);
     return true;
   });
 }
@@ -117,7 +133,7 @@ bool Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
     Adopt(message.held(), descriptors);
   } else if (message.has_hello()) {
     if (message.hello().protocol_version() != kProtocolVersion) {
-      spdlog::error("pool {}: sluiced {} speaks version {} of the broker protocol, this plugin {}", config().name,
+      spdlog::error("pool {}: sluiced {} speaks version {} of the broker protocol, this plugin {}", name(),
                     message.hello().daemon_version(), message.hello().protocol_version(), kProtocolVersion);
       return false;
     }
@@ -160,7 +176,7 @@ StatusOr<int32_t> Pool::OpenBacking(const broker::v1::OpenBacking& request, std:
   if (found == volumes_.end()) return NotFound("no volume {}", request.volume_id());
   auto id = found->second.backings.Open(found->second.fuse_fd.get(), request.inode(), descriptors[0].get(), tiers_);
   if (id.status().code() == StatusCode::kPermissionDenied) {
-    spdlog::error("pool {}: volume {}: the daemon asked for a backing file that it may not have: {}", config().name,
+    spdlog::error("pool {}: volume {}: the daemon asked for a backing file that it may not have: {}", name(),
                   request.volume_id(), Message(id.status()));
   }
   return id;
@@ -175,7 +191,7 @@ void Pool::Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors) 
   }
   const broker::v1::StagedVolume* const staged = staged_->Find(id);
   if (staged == nullptr || descriptors.size() != 1 || !IsFuseDevice(descriptors[0].get())) {
-    spdlog::warn("pool {}: the daemon serves volume '{}', {}: it is told to forget it", config().name, id,
+    spdlog::warn("pool {}: the daemon serves volume '{}', {}: it is told to forget it", name(), id,
                  staged == nullptr ? "which nobody has staged" : "but not over /dev/fuse");
     if (strangers_.size() < kStrangersMax) strangers_.insert(id);
     return;
@@ -190,7 +206,7 @@ void Pool::Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors) 
   volume.established = true;
   volume.backings.Adopt({held.backings().begin(), held.backings().end()});
   held_.insert(id);
-  spdlog::info("pool {}: volume {} is served by the daemon that there was", config().name, id);
+  spdlog::info("pool {}: volume {} is served by the daemon that there was", name(), id);
 }
 
 void Pool::Resume(MessageSocket& socket, const broker::v1::Hello& hello) {
@@ -217,7 +233,7 @@ void Pool::Resume(MessageSocket& socket, const broker::v1::Hello& hello) {
     request.mutable_mount()->mutable_backings()->insert(volume.backings.ids().begin(), volume.backings.ids().end());
     const int descriptor = volume.fuse_fd.get();
     if (const Status sent = socket.Send(request.SerializeAsString(), {&descriptor, 1}); !sent.ok()) {
-      spdlog::warn("pool {}: volume {}: {}", config().name, id, Message(sent));
+      spdlog::warn("pool {}: volume {}: {}", name(), id, Message(sent));
     }
   }
   for (const std::string& id : strangers_) {
@@ -227,7 +243,7 @@ void Pool::Resume(MessageSocket& socket, const broker::v1::Hello& hello) {
     if (const Status sent = socket.Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
   }
   if (const Status sent = SendResumed(socket); !sent.ok()) {
-    spdlog::error("pool {}: {}: nothing is evicted until the daemon starts again", config().name, Message(sent));
+    spdlog::error("pool {}: {}: nothing is evicted until the daemon starts again", name(), Message(sent));
   }
   if (resuming_.empty()) OnAllResumed();
   changed_.notify_all();
@@ -258,7 +274,7 @@ void Pool::OnMountAnswered(const std::string& volume_id, const broker::v1::Resul
     return;
   }
   if (found->second.established) {
-    spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", config().name, volume_id,
+    spdlog::error("pool {}: volume {} cannot be served again: {}; its readers get an error", name(), volume_id,
                   result.message());
     options_.on_lost();
   }
@@ -272,7 +288,7 @@ uint64_t Pool::Generation() const {
 
 void Pool::GiveUpConnections() {
   for (auto& [id, volume] : volumes_) {
-    spdlog::error("pool {}: no daemon for {} minutes: volume {} is given up, its readers get an error", config().name,
+    spdlog::error("pool {}: no daemon for {} minutes: volume {} is given up, its readers get an error", name(),
                   kAbortAfter / std::chrono::minutes(1), id);
   }
   volumes_.clear();  // the last descriptor goes: the kernel ends the connections

@@ -8,6 +8,9 @@
 // When both die the connections are lost. What was staged, and where pods have it, is recorded (StagedVolumes), so that
 // it can be mounted anew (Staging::Restore).
 //
+// What the daemon is told of its configuration is a file of the pool's own, STATE_DIR/config/NAME.yaml: as the
+// configuration was when it was applied last (Start, Upgrade), whatever has become of --config since.
+//
 // Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
 // Owns:        the daemon's process while it serves no volume, the descriptors, the credentials of mounted volumes.
 // Limits:      kMountDeadline per Mount; kBackoffMax between restarts; kStartDeadline for a daemon to listen, and
@@ -66,7 +69,9 @@ class Pool {
   static StatusOr<std::unique_ptr<Pool>> Start(PoolOptions options);
   ~Pool();  // stops the daemon, unless it serves volumes
 
-  const PoolConfig& config() const { return options_.config; }
+  const std::string& name() const { return name_; }
+  // As it is in force.
+  PoolConfig config() const;
 
   // The daemon answers.
   bool ready() const;
@@ -81,9 +86,10 @@ class Pool {
   // Tells the daemon, and lets the connection go. Nothing happens when the volume is not there.
   Status Unmount(const std::string& volume_id);
 
-  // Replaces the daemon by one that runs `program`, and returns when that serves every volume. When it does not within
-  // `deadline`, what ran before is started again. INVALID_ARGUMENT, NOT_FOUND for the program; ABORTED while another
-  // replacement is under way; UNAVAILABLE without a daemon; FAILED_PRECONDITION when the new one does not serve.
+  // Replaces the daemon by one that runs `program` with the configuration as it is now, and returns when that serves
+  // every volume. When it does not within `deadline`, what ran before is started again, as it was configured.
+  // INVALID_ARGUMENT, NOT_FOUND for the program and the configuration; ABORTED while another replacement is under way;
+  // UNAVAILABLE without a daemon; FAILED_PRECONDITION when the new one does not serve, or what cannot change did.
   StatusOr<Upgraded> Upgrade(const std::string& program, Duration deadline);
 
   // What is recorded of volumes, of which a plugin after this one will know.
@@ -121,9 +127,12 @@ class Pool {
     BackingFiles backings;
   };
 
-  Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
-      : options_(std::move(options)), staged_(std::move(staged)), program_({options_.daemon_program, nullptr}) {}
-  Status PrepareDirectories() const;
+  Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged);
+  Status PrepareDirectories(const PoolConfig& config) const;
+  std::string ConfigFile() const;
+  StatusOr<PoolConfig> Configured() const;
+  Status Apply(const PoolConfig& config);
+  void RollBack();
   Status ForgetUnmounted();
   void Supervise();
   // Converses with one daemon until it ends; how it ended.
@@ -156,6 +165,9 @@ class Pool {
   void GiveUpRings();
 
   const PoolOptions options_;
+  const std::string name_;
+  const uid_t uid_;
+  const gid_t gid_;
   TierDirectories tiers_;            // as they were when the daemon started; the supervisor's thread only
   std::set<std::string> held_;       // volumes that the connected daemon serves; the supervisor's thread only
   std::set<std::string> strangers_;  // that it serves and should not, kStrangersMax of them; the same
@@ -163,6 +175,8 @@ class Pool {
   mutable std::condition_variable changed_;
   // GUARDED_BY mutex_
   const std::unique_ptr<StagedVolumes> staged_;
+  PoolConfig config_;                // that the daemon has, or will when it is started
+  PoolConfig found_config_;          // of a daemon that was there before this plugin
   MessageSocket* socket_ = nullptr;  // null: no daemon answers
   std::map<uint64_t, std::optional<Answer>> pending_;
   std::map<uint64_t, std::string> mounting_;  // requests to mount or resume a volume, and which

@@ -29,7 +29,7 @@ void Pool::Supervise() {
     if (Replaces(ended)) continue;
     last_failure_ = fmt::format("sluiced has ended with {}", ended);
     ++restarts_;
-    spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", config().name, ended,
+    spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", name(), ended,
                  backoff / std::chrono::milliseconds(1));
     if (now - last_ready > kAbortAfter) GiveUpConnections();
     changed_.wait_for(lock, backoff, [this] { return stop_; });
@@ -40,15 +40,15 @@ void Pool::Supervise() {
 
 // Who listens in the daemon's own directory may be anybody: only the pool's user is spoken to.
 StatusOr<MessageSocket> Pool::Connect() const {
-  const std::string path = PoolDirectory(options_.state_directory, config().name) + "/broker.sock";
+  const std::string path = PoolDirectory(options_.state_directory, name()) + "/broker.sock";
   ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
   UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return ErrnoStatus(errno, path);
   }
   ASSIGN_OR_RETURN(const ucred peer, PeerOf(fd.get()));
-  if (peer.uid != static_cast<uid_t>(config().uid)) {
-    return PermissionDenied("user {} listens at {}, which is the pool's user {}'s", peer.uid, path, config().uid);
+  if (peer.uid != uid_) {
+    return PermissionDenied("user {} listens at {}, which is the pool's user {}'s", peer.uid, path, uid_);
   }
   ::fcntl(fd.get(), F_SETFL, 0);  // from here on who sends or receives waits
   return MessageSocket(std::move(fd));
@@ -57,9 +57,8 @@ StatusOr<MessageSocket> Pool::Connect() const {
 // Returns when it listens.
 StatusOr<MessageSocket> Pool::StartDaemon(std::optional<DaemonProcess>& process) {
   constexpr Duration kPoll = std::chrono::milliseconds(2);
-  std::vector<std::string> arguments = {"--state-dir", options_.state_directory, "--pool", config().name,
-                                        "--restarts",  std::to_string(restarts_)};
-  if (!options_.config_file.empty()) arguments.insert(arguments.end(), {"--config", options_.config_file});
+  std::vector<std::string> arguments = {"--state-dir", options_.state_directory,  "--pool",   name(),
+                                        "--restarts",  std::to_string(restarts_), "--config", ConfigFile()};
   DaemonProcess::Program program;
   {
     const std::lock_guard lock(mutex_);
@@ -69,10 +68,9 @@ StatusOr<MessageSocket> Pool::StartDaemon(std::optional<DaemonProcess>& process)
     program = program_;
     running_ = program;
   }
-  ASSIGN_OR_RETURN(DaemonProcess started, DaemonProcess::Start({.program = std::move(program),
-                                                                .arguments = std::move(arguments),
-                                                                .uid = static_cast<uid_t>(config().uid),
-                                                                .gid = static_cast<gid_t>(config().gid)}));
+  ASSIGN_OR_RETURN(DaemonProcess started,
+                   DaemonProcess::Start(
+                       {.program = std::move(program), .arguments = std::move(arguments), .uid = uid_, .gid = gid_}));
   process.emplace(std::move(started));
   const Instant end = Clock::System().Now() + kStartDeadline;
   for (;;) {
@@ -94,7 +92,7 @@ std::string Pool::RunDaemon() {
     was_found_ = socket.ok();
   }
   if (socket.ok()) {
-    if (auto found = DaemonProcess::Listening(socket->fd(), static_cast<uid_t>(config().uid))) {
+    if (auto found = DaemonProcess::Listening(socket->fd(), uid_)) {
       process.emplace(*std::move(found));
       const std::lock_guard lock(mutex_);
       running_ = process->Running();

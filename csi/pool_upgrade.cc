@@ -1,23 +1,70 @@
 // Pool: one daemon in another's place. The supervisor's loop does it; Upgrade asks for it and waits.
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <filesystem>
 
 #include "csi/pool.h"
+#include "csi/record_files.h"
 
 namespace sluice::csi {
 
 using Phase = Replacement::Phase;
 
+std::string Pool::ConfigFile() const { return fmt::format("{}/config/{}.yaml", options_.state_directory, name_); }
+
+// What --config says now.
+StatusOr<PoolConfig> Pool::Configured() const {
+  ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(options_.config_file, options_.state_directory));
+  const auto found = pools.find(name_);
+  if (found == pools.end())
+    return NotFound("the configuration {} has no pool '{}' any more", options_.config_file, name_);
+  if (found->second.uid != uid_ || found->second.gid != gid_) {
+    return FailedPrecondition("pool {}: its user and group are {}:{} and cannot become {}:{} while the plugin runs",
+                              name_, uid_, gid_, found->second.uid, found->second.gid);
+  }
+  RETURN_IF_ERROR(PrepareDirectories(found->second));
+  return found->second;
+}
+
+// The next daemon that starts has this configuration.
+// REQUIRES: mutex_ is held, or nobody else is there yet.
+Status Pool::Apply(const PoolConfig& config) {
+  const std::string path = ConfigFile();
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  if (error) return Unavailable("{}: {}", path, error.message());
+  RETURN_IF_ERROR(WriteRecord(path, ToYaml(config)));
+  if (::chmod(path.c_str(), 0644) != 0) return ErrnoStatus(errno, path);  // the pool's user reads it; root alone writes
+  config_ = config;
+  return absl::OkStatus();
+}
+
+// REQUIRES: mutex_ is held.
+void Pool::RollBack() {
+  program_ = replacement_->before;
+  if (const Status status = Apply(replacement_->config_before); !status.ok())
+    spdlog::error("pool {}: its configuration cannot be rolled back: {}", name_, Message(status));
+}
+
 StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) {
   ASSIGN_OR_RETURN(DaemonProcess::Program fresh,
                    DaemonProcess::Open(program.empty() ? options_.daemon_program : program));
   const std::string path = fresh.path;
+  ASSIGN_OR_RETURN(const PoolConfig configured, Configured());
   std::unique_lock lock(mutex_);
-  if (replacement_) return Aborted("pool {}: its daemon is being replaced already", config().name);
-  if (socket_ == nullptr) return Unavailable("pool {} has no daemon: {}", config().name, last_failure_);
+  if (replacement_) return Aborted("pool {}: its daemon is being replaced already", name());
+  if (socket_ == nullptr) return Unavailable("pool {} has no daemon: {}", name(), last_failure_);
   replacement_.emplace();
   replacement_->before = running_;
+  replacement_->config_before = config_;
   replacement_->upgraded.old_version = daemon_version_;
   program_ = std::move(fresh);
+  if (const Status applied = Apply(configured); !applied.ok()) {
+    RollBack();
+    replacement_.reset();
+    return applied;
+  }
   socket_->Shutdown();
   const auto done = [this] { return replacement_->phase == Phase::kDone || stop_; };
   if (!changed_.wait_for(lock, deadline, done)) {
@@ -27,7 +74,7 @@ StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) 
   const Replacement replaced = *std::exchange(replacement_, std::nullopt);
   if (stop_) return Unavailable("the plugin stops");
   if (replaced.failure.empty()) return replaced.upgraded;
-  return FailedPrecondition("pool {}: {} cannot take over: {}; version {} {}", config().name, path, replaced.failure,
+  return FailedPrecondition("pool {}: {} cannot take over: {}; version {} {}", name(), path, replaced.failure,
                             replaced.upgraded.old_version,
                             replaced.phase == Phase::kDone ? "serves again" : "is being started again");
 }
@@ -43,10 +90,10 @@ bool Pool::Replaces(const std::string& ended) {
       return true;
     case Phase::kStarting:
       if (replacement_->failure.empty()) replacement_->failure = fmt::format("it has ended with {}", ended);
-      spdlog::error("pool {}: sluiced of {} cannot take over: {}; the one before it is started again", config().name,
+      spdlog::error("pool {}: sluiced of {} cannot take over: {}; the one before it is started again", name(),
                     program_.path, replacement_->failure);
       replacement_->phase = Phase::kRollingBack;
-      program_ = replacement_->before;
+      RollBack();
       return true;
     case Phase::kRollingBack:
     case Phase::kDone:
@@ -64,20 +111,27 @@ void Pool::OnAllResumed() {
   replacement_->upgraded.volumes = static_cast<uint32_t>(volumes_.size());
   replacement_->upgraded.pause = Clock::System().Now() - replacement_->ended;
   replacement_->phase = Phase::kDone;
-  spdlog::info("pool {}: sluiced {} serves in the place of {}", config().name, daemon_version_,
+  spdlog::info("pool {}: sluiced {} serves in the place of {}", name(), daemon_version_,
                replacement_->upgraded.old_version);
   if (!replacement_->is_awaited) replacement_.reset();
 }
 
-// A plugin has found the daemon of another version of itself.
+// A plugin has found the daemon of another version of itself, or one that is configured otherwise.
 // REQUIRES: mutex_ is held.
 bool Pool::ReplaceFound() {
-  if (replacement_ || daemon_version_ == SLUICE_VERSION) return false;
-  spdlog::info("pool {}: the daemon that there was is of version {}, this plugin of {}: it is replaced", config().name,
-               daemon_version_, SLUICE_VERSION);
+  if (replacement_) return false;
+  if (daemon_version_ != SLUICE_VERSION) {
+    spdlog::info("pool {}: the daemon that there was is of version {}, this plugin of {}: it is replaced", name(),
+                 daemon_version_, SLUICE_VERSION);
+  } else if (ToYaml(found_config_) != ToYaml(config_)) {
+    spdlog::info("pool {}: the daemon that there was is configured otherwise: it is replaced", name());
+  } else {
+    return false;
+  }
   replacement_.emplace();
   replacement_->is_awaited = false;
   replacement_->before = running_;
+  replacement_->config_before = found_config_;
   replacement_->upgraded.old_version = daemon_version_;
   return true;
 }

@@ -14,7 +14,7 @@ Status Pool::StatusOf(const StatusOr<Answer>& answer) {
 
 StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, int descriptor, Duration deadline) {
   std::unique_lock lock(mutex_);
-  if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", config().name, last_failure_);
+  if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", name(), last_failure_);
   const uint64_t number = next_number_++;
   const uint64_t generation = generation_;
   request.set_number(number);
@@ -24,14 +24,14 @@ StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, int descriptor, Du
   Status status = socket_->Send(request.SerializeAsString(), descriptors);
   const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
   if (status.ok() && !changed_.wait_for(lock, deadline, answered)) {
-    status = DeadlineExceeded("pool {}: the daemon did not answer within {} s", config().name,
-                              deadline / std::chrono::seconds(1));
+    status =
+        DeadlineExceeded("pool {}: the daemon did not answer within {} s", name(), deadline / std::chrono::seconds(1));
   }
   std::optional<Answer> answer = std::move(pending_[number]);
   pending_.erase(number);
   if (answer) return *std::move(answer);
   if (!status.ok()) return status;
-  return Unavailable("pool {}: the daemon ended over the request", config().name);
+  return Unavailable("pool {}: the daemon ended over the request", name());
 }
 
 Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const std::string& staging_path,
@@ -76,7 +76,7 @@ StatusOr<Pool::Tree> Pool::LeaseTree(const std::string& volume_id) {
   auto answer = Ask(std::move(request), -1, kLeaseDeadline);
   RETURN_IF_ERROR(StatusOf(answer));
   if (!answer->descriptor.valid() || !NativeTree::IsName(answer->result.tree())) {
-    return Internal("pool {}: the daemon's lease of a tree has no directory, or no name", config().name);
+    return Internal("pool {}: the daemon's lease of a tree has no directory, or no name", name());
   }
   const std::lock_guard lock(mutex_);
   leased_.insert(answer->result.tree());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/pool_config.h"
 #include "csi/daemon_process.h"
 
 namespace sluice::csi {
@@ -22,6 +23,7 @@ struct Replacement {
   Phase phase = Phase::kEnding;
   bool is_awaited = true;  // somebody waits for it, and ends it
   DaemonProcess::Program before;
+  PoolConfig config_before;
   Upgraded upgraded;
   Instant ended{};      // the old daemon
   std::string failure;  // of the new one
