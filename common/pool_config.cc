@@ -82,6 +82,7 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
     scrub.Seconds("every", &pool->scrub_every);
     return scrub.Finish();
   });
+  yaml.Seconds("answerDeadline", &pool->answer_deadline);
   yaml.Mapping("metrics", [&](YamlMapping& metrics) {
     metrics.String("listen", &pool->metrics_listen);
     return metrics.Finish();
@@ -165,6 +166,7 @@ std::string ToYaml(const PoolConfig& config) {
   out << YAML::Key << "scrub" << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "rate" << YAML::Value << bytes(config.scrub_bytes_per_second) + "/s";
   out << YAML::Key << "every" << YAML::Value << time(config.scrub_every) << YAML::EndMap;
+  out << YAML::Key << "answerDeadline" << YAML::Value << time(config.answer_deadline);
   if (!config.metrics_listen.empty()) {
     out << YAML::Key << "metrics" << YAML::Value << YAML::BeginMap << YAML::Key << "listen" << YAML::Value
         << config.metrics_listen << YAML::EndMap;

@@ -60,6 +60,9 @@ struct PoolConfig {
   uint64_t scrub_bytes_per_second = 8 * kMiB;  // 0: never
   Duration scrub_every = std::chrono::hours(24);
 
+  // A daemon that answers nothing for so long is killed and started again; 0: never.
+  Duration answer_deadline = std::chrono::seconds(60);
+
   std::string metrics_listen;  // "127.0.0.1:9810"; empty: none
   std::string log_level = "info";
 };

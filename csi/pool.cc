@@ -104,8 +104,16 @@ Status Pool::ForgetUnmounted() {
 }
 
 void Pool::ReceiveLoop(MessageSocket& socket) {
+  bool asked = false;  // whether it lives
   for (;;) {
     auto received = socket.Receive();
+    if (received.status().code() == StatusCode::kDeadlineExceeded && ready()) {
+      hangs_ = asked || !AskWhetherItLives(socket).ok();
+      if (hangs_) break;
+      asked = true;
+      continue;
+    }
+    asked = false;
     broker::v1::Message message;
     if (!received.ok() || !message.ParseFromString(received->bytes)) break;
     if (!OnMessage(socket, message, received->descriptors)) break;
@@ -115,6 +123,16 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
   last_failure_ = "its connection has ended";
   if (!stop_) GiveUpRings();
   changed_.notify_all();
+}
+
+Status Pool::AskWhetherItLives(MessageSocket& socket) {
+  broker::v1::Message request;
+  request.mutable_ping();
+  {
+    const std::lock_guard lock(mutex_);
+    request.set_number(next_number_++);
+  }
+  return socket.Send(request.SerializeAsString());
 }
 
 // What a dead daemon had on its rings no other can answer: its readers get an error rather than wait for ever.
@@ -137,7 +155,8 @@ bool Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
                     message.hello().daemon_version(), message.hello().protocol_version(), kProtocolVersion);
       return false;
     }
-    socket.SetReceiveDeadline(Duration::zero());
+    // Half of the time it may be silent unasked.
+    socket.SetReceiveDeadline(config().answer_deadline / 2);
     Resume(socket, message.hello());
     options_.on_lost();
   } else if (message.has_result()) {

@@ -14,8 +14,9 @@
 // Threads:     every method is thread-safe; one thread of its own supervises the daemon and receives from it.
 // Owns:        the daemon's process while it serves no volume, the descriptors, the credentials of mounted volumes.
 // Limits:      kMountDeadline per Mount; kBackoffMax between restarts; kStartDeadline for a daemon to listen, and
-//              kHelloDeadline to say what it serves: then it is killed. After kAbortAfter without a daemon the
-//              connections are given up, so that nothing waits for ever (readers get ENOTCONN).
+//              kHelloDeadline to say what it serves: then it is killed, as is one that says nothing for
+//              `answerDeadline` of the configuration, though it is asked whether it lives. After kAbortAfter without a
+//              daemon the connections are given up, so that nothing waits for ever (readers get ENOTCONN).
 // Errors:      Mount: the daemon's own answer; UNAVAILABLE when there is no daemon or it dies over it.
 #pragma once
 
@@ -63,7 +64,7 @@ class Pool {
   static constexpr Duration kStartDeadline = std::chrono::minutes(5);  // a large index is read first
   static constexpr Duration kHelloDeadline = std::chrono::seconds(30);
   static constexpr size_t kStrangersMax = 1024;
-  static constexpr uint32_t kProtocolVersion = 2;
+  static constexpr uint32_t kProtocolVersion = 3;
 
   // Makes the pool's directories and finds the daemon, or starts it.
   static StatusOr<std::unique_ptr<Pool>> Start(PoolOptions options);
@@ -142,6 +143,8 @@ class Pool {
   // How a daemon has ended that has gone from its connection, or that it goes on.
   std::string EndOf(DaemonProcess& process);
   void ReceiveLoop(MessageSocket& socket);
+  // REQUIRES: the daemon has said Hello.
+  Status AskWhetherItLives(MessageSocket& socket);
   // False: the daemon makes no sense, or is of another protocol.
   bool OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
   void Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors);
@@ -170,6 +173,7 @@ class Pool {
   const gid_t gid_;
   TierDirectories tiers_;            // as they were when the daemon started; the supervisor's thread only
   std::set<std::string> held_;       // volumes that the connected daemon serves; the supervisor's thread only
+  bool hangs_ = false;               // it says nothing any more; the same
   std::set<std::string> strangers_;  // that it serves and should not, kStrangersMax of them; the same
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

@@ -103,6 +103,7 @@ std::string Pool::RunDaemon() {
   if (!socket.ok()) return std::string(Message(socket.status()));
   held_.clear();
   strangers_.clear();
+  hangs_ = false;
   socket->SetReceiveDeadline(kHelloDeadline);
   ReceiveLoop(*socket);
   return process ? EndOf(*process) : "the loss of its connection";
@@ -117,6 +118,11 @@ std::string Pool::EndOf(DaemonProcess& process) {
       return "the plugin";
     }
     if (stop_ || replacement_) process.Signal(SIGTERM);
+    if (hangs_) {
+      spdlog::error("pool {}: sluiced has said nothing for {} s; it is killed", name(),
+                    config_.answer_deadline / std::chrono::seconds(1));
+      process.Signal(SIGKILL);
+    }
   }
   // It is dying, or makes no sense.
   std::string how = process.Wait(kStopDeadline);

@@ -52,7 +52,7 @@ void BrokerClient::Converse(const Connection& connection, const std::string& ver
       spdlog::error("a broker message of {} bytes cannot be read; it is ignored", received->bytes.size());
       continue;
     }
-    if (TakeAtOnce(*request)) continue;
+    if (TakeAtOnce(connection, *request)) continue;
     if (request->mount().resume()) ++resuming_;
     auto descriptor = std::make_shared<UniqueFd>();
     if (!received->descriptors.empty()) *descriptor = std::move(received->descriptors.front());
@@ -66,7 +66,7 @@ void BrokerClient::Converse(const Connection& connection, const std::string& ver
 Status BrokerClient::Greet(MessageSocket& connection, const std::string& version) {
   for (const auto& mount : mounts_.All()) RETURN_IF_ERROR(TellOf(connection, *mount));
   broker::v1::Message hello;
-  hello.mutable_hello()->set_protocol_version(2);
+  hello.mutable_hello()->set_protocol_version(3);
   hello.mutable_hello()->set_daemon_version(version);
   return connection.Send(hello.SerializeAsString());
 }
@@ -87,9 +87,17 @@ void BrokerClient::ResumedOne() {
   if (--resuming_ == 0) on_resumed_();
 }
 
-bool BrokerClient::TakeAtOnce(broker::v1::Message& message) {
+bool BrokerClient::TakeAtOnce(const Connection& connection, broker::v1::Message& message) {
   if (message.has_backing()) {
     backings_.OnAnswer(message.number(), std::move(*message.mutable_backing()));
+  } else if (message.has_ping()) {
+    loop_.Post([connection, number = message.number()] {
+      broker::v1::Message alive;
+      alive.set_number(number);
+      alive.mutable_result();
+      if (const Status sent = connection->Send(alive.SerializeAsString()); !sent.ok())
+        spdlog::warn("{}", Message(sent));
+    });
   } else if (message.has_release_tree()) {
     loop_.Post([this, name = message.release_tree().tree()] { trees_.Release(name); });
   } else if (message.has_resumed()) {

@@ -55,8 +55,8 @@ class BrokerClient {
   void Converse(const Connection& connection, const std::string& version);
   Status Greet(MessageSocket& connection, const std::string& version);
   Status TellOf(MessageSocket& connection, Mount& mount);
-  // True when the message needs no worker and no answer.
-  bool TakeAtOnce(broker::v1::Message& message);
+  // True when the message needs no worker.
+  bool TakeAtOnce(const Connection& connection, broker::v1::Message& message);
   void Carry(const Connection& connection, const broker::v1::Message& request, UniqueFd descriptor);
   Status MountVolume(const broker::v1::Mount& request, UniqueFd descriptor);
   StatusOr<UniqueFd> LeaseTree(const std::string& volume_id, std::string* name);

@@ -158,7 +158,7 @@ def converse(broker, tier, served, lies):
     """Serves one plugin to its end."""
     if lies:
         lie_about_mounts(broker, served)
-    broker.socket.send(text(HELLO, number(1, 2) + text(2, VERSION)))
+    broker.socket.send(text(HELLO, number(1, 3) + text(2, VERSION)))
     told = []
     while True:
         message, descriptors = broker.receive()
@@ -183,7 +183,7 @@ def converse(broker, tier, served, lies):
 def be_deaf(broker, tier, served):
     """Lets the plugin say more than a socket holds, and reads nothing."""
     lie_about_mounts(broker, served)
-    broker.socket.send(text(HELLO, number(1, 2) + text(2, VERSION)))
+    broker.socket.send(text(HELLO, number(1, 3) + text(2, VERSION)))
     write(f"{tier}/deaf.json", os.getpid())
     time.sleep(600)
 

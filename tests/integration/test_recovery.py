@@ -4,6 +4,7 @@ import mmap
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -129,6 +130,19 @@ def test_cache_is_warm_after_kill(make_plugin, s3, s3_volume):
         os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         assert f.read() == want
     assert plugin.source_bytes() == 0
+
+
+def test_a_daemon_that_hangs_is_replaced(make_plugin, s3, s3_volume):
+    (s3.bucket("hangs") / "file").write_bytes(b"x" * MIB)
+    plugin = make_plugin("pools: {default: {answerDeadline: 2s}}")
+    path = plugin.mount("v", *s3_volume("hangs"))
+    with open(path / "file", "rb") as f:
+        old = plugin.daemon_pid()
+        time.sleep(5)  # idle, it is asked, and answers
+        assert plugin.daemon_pid() == old
+        os.kill(old, signal.SIGSTOP)
+        assert f.read() == b"x" * MIB
+        assert plugin.daemon_pid() != old
 
 
 def test_damaged_cache_files_are_never_served(make_plugin, s3, s3_volume):
