@@ -20,7 +20,7 @@ StatusOr<std::unique_ptr<Source>> OpenS3(const SourceOptions& options, const Uri
   if (!options.region.empty()) s3.region = options.region;
   s3.path_style = options.path_style;
   s3.credentials = options.credentials;
-  return S3Source::Create(std::move(s3), context.http, context.loop.clock());
+  return S3Source::Create(std::move(s3), context.http, context.loop.clock(), &context.metrics.clock_corrections);
 }
 
 StatusOr<std::unique_ptr<Source>> OpenHttp(const SourceOptions& options, const Uri& uri, const SourceContext& context) {

@@ -8,6 +8,8 @@ SourceMetrics::SourceMetrics(Registry& registry)
     : read_bytes(registry.AddCounter("sluice_source_read_bytes_total", "Bytes read from sources")),
       requests(registry.AddCounter("sluice_source_requests_total", "Requests to sources: reads, listings, look-ups")),
       retries(registry.AddCounter("sluice_source_retries_total", "Requests to sources that were tried again")),
+      clock_corrections(registry.AddCounter("sluice_source_clock_corrections_total",
+                                            "Times a server refused this node's time and told its own")),
       latency(registry.AddHistogram("sluice_source_request_seconds", "Time of one request to a source")),
       other_errors_(registry.AddCounter("sluice_source_errors_total", "Failed requests to sources by kind",
                                         {{"kind", "other"}})) {

@@ -29,6 +29,7 @@ struct SourceMetrics {
   Counter& read_bytes;
   Counter& requests;
   Counter& retries;
+  Counter& clock_corrections;
   Histogram& latency;
 
  private:

@@ -11,14 +11,15 @@ constexpr const char* kContinuation = "continuation-token";
 }  // namespace
 
 StatusOr<std::unique_ptr<S3Source>> S3Source::Create(S3Options options, std::shared_ptr<HttpClient> http,
-                                                     const Clock& clock) {
+                                                     const Clock& clock, Counter* clock_corrections) {
   if (options.bucket.empty()) return InvalidArgument("the S3 source names no bucket; write s3://BUCKET/PREFIX");
   if (options.endpoint.empty()) options.endpoint = fmt::format("https://s3.{}.amazonaws.com", options.region);
   auto endpoint = ParseUri(options.endpoint);
   if (!endpoint.ok() || !endpoint->scheme.starts_with("http") || endpoint->authority.empty()) {
     return InvalidArgument("endpoint '{}' is not the URL of a server; write https://HOST[:PORT]", options.endpoint);
   }
-  return std::unique_ptr<S3Source>(new S3Source(std::move(options), std::move(*endpoint), std::move(http), clock));
+  return std::unique_ptr<S3Source>(
+      new S3Source(std::move(options), std::move(*endpoint), std::move(http), clock, clock_corrections));
 }
 
 S3Address AddressOf(const S3Options& options, const Uri& endpoint) {
@@ -35,12 +36,13 @@ S3Address AddressOf(const S3Options& options, const Uri& endpoint) {
   return address;
 }
 
-S3Source::S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock)
+S3Source::S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock,
+                   Counter* clock_corrections)
     : options_(std::move(options)),
       endpoint_(std::move(endpoint)),
       address_(AddressOf(options_, endpoint_)),
       http_(std::move(http)),
-      clock_(clock) {}
+      time_(clock, fmt::format("s3://{} at {}", options_.bucket, address_.host), clock_corrections) {}
 
 std::string S3Source::Key(std::string_view path) const {
   return path.empty() ? options_.prefix : JoinPath(options_.prefix, path);
@@ -51,19 +53,21 @@ std::string S3Source::KeysBelow(std::string_view path) const {
   return key.empty() ? "" : key + "/";
 }
 
-HttpRequest S3Source::Prepare(std::string_view method, std::string_view key,
-                              std::map<std::string, std::string> query) const {
+io::Task<StatusOr<HttpReply>> S3Source::Send(HttpRequest request, std::string key, Query query) {
   const std::string path = fmt::format("{}/{}", address_.path, PercentEncode(key, true));
   const std::string encoded_query = EncodeQuery(query);
-  HttpRequest request;
-  request.method = method;
   request.url = fmt::format("{}://{}{}{}{}", endpoint_.scheme, address_.host, path, encoded_query.empty() ? "" : "?",
                             encoded_query);
-  if (!options_.credentials.anonymous()) {
-    const SigningRequest to_sign{std::string(method), address_.host, path, std::move(query)};
-    request.headers = Sign(to_sign, options_.credentials, options_.region, clock_.Wall());
+  if (options_.credentials.anonymous()) co_return co_await http_->Perform(std::move(request));
+  const SigningRequest to_sign{request.method, address_.host, path, std::move(query)};
+  for (bool again = false;; again = true) {
+    HttpRequest signed_request = request;
+    const WallTime now = time_.Now();
+    const auto signature = Sign(to_sign, options_.credentials, options_.region, now);
+    signed_request.headers.insert(signed_request.headers.end(), signature.begin(), signature.end());
+    CO_ASSIGN_OR_RETURN(HttpReply reply, co_await http_->Perform(std::move(signed_request)));
+    if (!time_.Learn(reply, now) || again) co_return reply;
   }
-  return request;
 }
 
 Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
@@ -106,8 +110,9 @@ Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
 
 io::Task<StatusOr<Entry>> S3Source::Head(std::string path) {
   const std::string key = Key(path);
-  HttpRequest request = Prepare("HEAD", key, {});
-  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  HttpRequest request;
+  request.method = "HEAD";
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await Send(std::move(request), key, {}));
   if (reply.status != 200) co_return Explain(reply, key);
   Entry entry;
   entry.name = path.substr(path.rfind('/') + 1);
@@ -136,14 +141,13 @@ io::Task<StatusOr<Entry>> S3Source::Stat(std::string path) {
 }
 
 io::Task<StatusOr<Page>> S3Source::ListPrefix(std::string prefix, Begin begin, int entries_max) {
-  std::map<std::string, std::string> query = {{"list-type", "2"},
-                                              {"delimiter", "/"},
-                                              {"encoding-type", "url"},
-                                              {"prefix", prefix},
-                                              {"max-keys", std::to_string(entries_max)}};
+  Query query = {{"list-type", "2"},
+                 {"delimiter", "/"},
+                 {"encoding-type", "url"},
+                 {"prefix", prefix},
+                 {"max-keys", std::to_string(entries_max)}};
   if (!begin.second.empty()) query.insert(begin);
-  HttpRequest request = Prepare("GET", "", std::move(query));
-  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await Send(HttpRequest(), "", std::move(query)));
   if (reply.status != 200) co_return Explain(reply, prefix);
   auto page = ParseListing(reply.body, prefix);
   if (page.ok() && begin.first == kContinuation && page->next == begin.second) {
@@ -167,14 +171,14 @@ io::Task<StatusOr<Page>> S3Source::ListAfter(std::string directory, std::string 
 io::Task<Status> S3Source::Read(ReadRequest read) {
   const std::string key = Key(read.path);
   const ByteRange range{read.offset_bytes, read.target.size()};
-  HttpRequest request = Prepare("GET", key, {});
+  HttpRequest request;
   request.headers.push_back(RangeHeader(range));
   if (std::string condition = ConditionHeader(read.version); !condition.empty())
     request.headers.push_back(std::move(condition));
   request.target = read.target;
   request.accept = RangeGuard(range, read.version, fmt::format("s3://{}/{}", options_.bucket, key));
   request.on_progress = std::move(read.on_progress);
-  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await Send(std::move(request), key, {}));
   if (reply.status / 100 != 2) co_return Explain(reply, key);
   co_return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 //
 // Listings go by directory (delimiter "/"); reads are range GETs with If-Match, so that a replaced object is an
 // ABORTED read and never a mixture. Path-style and virtual-host addressing; signed, or anonymous without credentials.
+// A request that is refused for this node's wrong time is sent once more, signed with the server's (ServerClock).
 //
 // Threads, Suspends, Errors:  as source/source.h. Credentials stay in this object and in request headers.
 #pragma once
@@ -10,6 +11,7 @@
 #include <optional>
 
 #include "source/http_client.h"
+#include "source/server_clock.h"
 #include "source/sigv4.h"
 #include "source/source.h"
 #include "source/uri.h"
@@ -38,8 +40,9 @@ class S3Source : public Source {
  public:
   static constexpr int kPageEntriesMax = 1000;  // S3's own limit
 
+  // `clock_corrections` counts what was learnt of the server's time; it may be null.
   static StatusOr<std::unique_ptr<S3Source>> Create(S3Options options, std::shared_ptr<HttpClient> http,
-                                                    const Clock& clock);
+                                                    const Clock& clock, Counter* clock_corrections);
 
   io::Task<StatusOr<Entry>> Stat(std::string path) override;
   io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
@@ -48,12 +51,15 @@ class S3Source : public Source {
   io::Task<Status> Read(ReadRequest request) override;
 
  private:
-  S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock);
+  S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock,
+           Counter* clock_corrections);
 
   // The object at `path`, and what the keys of the directory `path` begin with.
   std::string Key(std::string_view path) const;
   std::string KeysBelow(std::string_view path) const;
-  HttpRequest Prepare(std::string_view method, std::string_view key, std::map<std::string, std::string> query) const;
+  using Query = std::map<std::string, std::string>;
+  // `request` with its address, and signed if there are credentials; the reply to it.
+  io::Task<StatusOr<HttpReply>> Send(HttpRequest request, std::string key, Query query);
   Status Explain(const HttpReply& reply, std::string_view what) const;
   io::Task<StatusOr<Entry>> Head(std::string path);
   // Where a listing begins, as a parameter of the request.
@@ -64,7 +70,7 @@ class S3Source : public Source {
   const Uri endpoint_;
   const S3Address address_;
   std::shared_ptr<HttpClient> http_;
-  const Clock& clock_;
+  ServerClock time_;
 };
 
 }  // namespace sluice::source
