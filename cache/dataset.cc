@@ -46,8 +46,10 @@ bool Dataset::IsFresh(int64_t at_ns) const {
   switch (options_.consistency) {
     case Consistency::kImmutable:
       return true;
-    case Consistency::kEventual:
-      return NowNs() - at_ns < options_.metadata_ttl.count();
+    case Consistency::kEventual: {
+      const int64_t age_ns = NowNs() - at_ns;
+      return age_ns >= 0 && age_ns < options_.metadata_ttl.count();  // below 0: the clock was turned back since
+    }
     case Consistency::kStrong:
       return false;
   }

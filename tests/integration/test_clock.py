@@ -104,3 +104,17 @@ def test_a_clock_that_jumps_under_load(make_clocked, s3, s3_volume, clock):
     assert readers.problems == []
     assert corrections(plugin) == 3, "one a jump, however many requests were under way"
     assert plugin.metric("sluice_daemon_restarts_total") == 0
+
+
+@pytest.mark.parametrize("off", [DAY, -DAY])
+def test_names_are_asked_for_again_after_a_jump(make_clocked, s3, s3_volume, clock, off):
+    """Forward they are old at once; backward they do not stay new for as long as the jump."""
+    s3.bucket("ages")
+    s3.client().put_object(Bucket="ages", Key="file", Body=b"first")
+    plugin = make_clocked()
+    path = plugin.mount("v", *s3_volume("ages", consistency="eventual", metadataTtl="2s"))
+    assert (path / "file").read_bytes() == b"first"
+    s3.client().put_object(Bucket="ages", Key="file", Body=b"second, and longer")
+    clock.set(off)
+    time.sleep(2)  # for the kernel, too, which goes by the monotonic clock
+    assert (path / "file").read_bytes() == b"second, and longer"

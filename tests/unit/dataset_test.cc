@@ -96,6 +96,17 @@ TEST_F(DatasetTest, ImmutableAsksOnce) {
   EXPECT_EQ(source->stats, 0u) << "a listed directory knows what it has not";
 }
 
+TEST_F(DatasetTest, EventualAsksAgainWhenTheClockWasTurnedBack) {
+  Open(Consistency::kEventual);
+  source->files = {{"a", "1"}};
+  EXPECT_THAT(Names(), testing::ElementsAre("a"));
+  source->files["b"] = "2";
+  clock.ahead = -24h;
+  EXPECT_THAT(Names(), testing::ElementsAre("a", "b")) << "what was heard a day from now is of unknown age";
+  source->files["c"] = "3";
+  EXPECT_THAT(Names(), testing::ElementsAre("a", "b")) << "the new answer is as good as any";
+}
+
 TEST_F(DatasetTest, EventualAsksAgainAfterTheTtl) {
   Open(Consistency::kEventual);
   source->files = {{"a", "1"}};
