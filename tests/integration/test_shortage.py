@@ -1,0 +1,109 @@
+"""Memory and descriptors that run out under the daemon: readers wait, or the cache does less; bytes are right."""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+import harness
+import load
+
+MIB = 1 << 20
+
+
+class MemoryGroup:
+    """A control group of its own, of version 2 where there is one, with a limit on memory."""
+
+    ROOTS = [pathlib.Path("/sys/fs/cgroup"), pathlib.Path("/sys/fs/cgroup/memory")]
+
+    def __init__(self, name):
+        root = next((r for r in self.ROOTS if (r / "cgroup.procs").exists()), None)
+        if root is None:
+            pytest.skip("no control groups")
+        self.second = (root / "cgroup.controllers").exists()
+        try:
+            if self.second:
+                (root / "cgroup.subtree_control").write_text("+memory")
+            self.path = root / name
+            self.path.mkdir()
+        except OSError as error:
+            pytest.skip(f"no control group can be made here: {error}")
+        if self.second:  # as the kubelet does: one that is killed takes the rest of its container along
+            (self.path / "memory.oom.group").write_text("1")
+
+    def limit(self, size):
+        (self.path / ("memory.max" if self.second else "memory.limit_in_bytes")).write_text(str(size))
+
+    def used(self):
+        return int((self.path / ("memory.current" if self.second else "memory.usage_in_bytes")).read_text())
+
+    def add(self, *pids):
+        for pid in pids:
+            (self.path / "cgroup.procs").write_text(str(pid))
+
+    def kills(self):
+        """How often the kernel has killed for want of memory."""
+        words = (self.path / ("memory.events" if self.second else "memory.oom_control")).read_text().split()
+        return int(words[words.index("oom_kill") + 1])
+
+    def remove(self):
+        for pid in (self.path / "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                (self.path.parent / "cgroup.procs").write_text(pid)
+        self.path.rmdir()
+
+
+@pytest.fixture
+def memory():
+    group = MemoryGroup(f"sluice-test-{os.getpid()}")
+    yield group
+    group.remove()
+
+
+def test_a_limit_on_memory(make_plugin, s3, s3_volume, memory):
+    """Too small for what is on its way from sources: the kernel kills the daemon, and what was read until then stays read."""
+    want = load.large_files(s3.bucket("memory"), count=10, size=16 * MIB)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 512MiB}], limits: {fillMemory: 256MiB}, source: {deadline: 20s}}}")
+    path = plugin.mount("v", *s3_volume("memory"))
+    memory.add(plugin.process.process.pid, plugin.daemon_pid())
+    memory.limit(96 * MIB)
+    with load.Load({path: want}) as readers, concurrent.futures.ThreadPoolExecutor(len(want)) as all_at_once:
+        got = all_at_once.map(lambda name: (path / name).read_bytes() == want[name], want)
+        assert all(got)
+        harness.wait_until(lambda: memory.kills() > 0, what="want of memory")
+        before = readers.reads
+        harness.wait_until(lambda: readers.reads > before + 20, seconds=60, what="reads after that")
+    assert readers.problems == []
+    assert plugin.process.process.poll() is None, "the plugin is not what is killed"
+    assert plugin.metric("sluice_daemon_restarts_total") > 0
+
+
+@pytest.mark.parametrize("access", ["large-files", "small-files"])
+def test_a_limit_on_descriptors(make_plugin, s3, s3_volume, access):
+    """None are left for cache files and connections: the cache is passed by, and the daemon lives."""
+    bucket = s3.bucket("descriptors")
+    want = load.large_files(bucket, count=8) | load.small_files(bucket, count=200)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: dram, quota: 16MiB}, {medium: ssd, quota: 24MiB}], source: {deadline: 20s}}}")
+    path = plugin.mount("v", *s3_volume("descriptors", access=access))
+    pid = plugin.daemon_pid()
+
+    def spare(count):
+        top = max(map(int, os.listdir(f"/proc/{pid}/fd")))
+        # As its own user, who may without further capabilities.
+        subprocess.run(["setpriv", "--reuid=60480", "--regid=60480", "--clear-groups", "prlimit", "--pid", str(pid), f"--nofile={top + 1 + count}:"],
+                       check=True)
+
+    with load.Load({path: want}) as readers:
+        for count in (64, 8, 0):
+            harness.wait_until(lambda: readers.reads > 20, what="reads")
+            spare(count)
+            before = readers.reads
+            harness.wait_until(lambda: readers.reads > before + 60, seconds=60, what="reads after that")
+    assert readers.problems == []
+    assert plugin.daemon_pid() == pid
+    spare(100)  # for who asks
+    assert plugin.metric("sluice_uncached_blocks_total") > 0
+    assert all(tier["in_service"] for tier in plugin.json("status")["tiers"]), "it is no fault of the disk"
