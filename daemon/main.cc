@@ -11,6 +11,7 @@
 #include <iostream>
 #include <thread>
 
+#include "common/memory_limit.h"
 #include "common/pool_config.h"
 #include "daemon/confinement.h"
 #include "daemon/daemon.h"
@@ -62,18 +63,24 @@ StatusOr<std::string> ConfineTo(const PoolConfig& config, const std::string& poo
 Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool,
              uint64_t restarts) {
   ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(config_file, state_directory));
-  const auto config = pools.find(pool);
-  if (config == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
-  spdlog::set_level(spdlog::level::from_str(config->second.log_level));
+  const auto found = pools.find(pool);
+  if (found == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
+  PoolConfig config = found->second;
+  spdlog::set_level(spdlog::level::from_str(config.log_level));
   if (::geteuid() == 0)
     return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
+  const uint64_t memory = MemoryLimit();
+  if (const std::string lowered = FitMemory(pools, memory, &config); !lowered.empty()) {
+    spdlog::warn("{} of memory, by a control group or the machine, is less than configured: {}", FormatBytes(memory),
+                 lowered);
+  }
   ::umask(0077);  // names and bytes of the datasets are the pool's alone
-  ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config->second, PoolDirectory(state_directory, pool)));
+  ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config, PoolDirectory(state_directory, pool)));
   spdlog::info("confined by: {}", confinement);
   SignalWatch signals;
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
                    Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),
-                                  .config = config->second,
+                                  .config = config,
                                   .version = SLUICE_VERSION,
                                   .confinement = confinement,
                                   .restarts = restarts}));

@@ -53,7 +53,12 @@ class MemoryGroup:
         for pid in (self.path / "cgroup.procs").read_text().split():
             with contextlib.suppress(OSError):
                 (self.path.parent / "cgroup.procs").write_text(pid)
-        self.path.rmdir()
+        harness.wait_until(self.is_gone, what="the group's end")
+
+    def is_gone(self):
+        with contextlib.suppress(OSError):  # busy while somebody in it is ending
+            self.path.rmdir()
+        return not self.path.exists()
 
 
 @pytest.fixture
@@ -79,6 +84,27 @@ def test_a_limit_on_memory(make_plugin, s3, s3_volume, memory):
     assert readers.problems == []
     assert plugin.process.process.poll() is None, "the plugin is not what is killed"
     assert plugin.metric("sluice_daemon_restarts_total") > 0
+
+
+def test_a_dram_tier_larger_than_the_limit(make_plugin, s3, s3_volume, memory):
+    """What is in it outlives the daemon: if nobody made it smaller, each daemon would be killed like the one before."""
+    want = load.large_files(s3.bucket("dram"), count=30, size=16 * MIB)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: dram, quota: 512MiB}, {medium: ssd, quota: 64MiB}], source: {deadline: 20s}}}")
+    path = plugin.mount("v", *s3_volume("dram"))
+    assert plugin.metric('sluice_tier_quota_bytes{tier="dram"}') == 512 * MIB
+    memory.add(plugin.process.process.pid, plugin.daemon_pid())
+    memory.limit(224 * MIB)
+    kills = []
+    readers = concurrent.futures.ThreadPoolExecutor(8)
+    try:
+        for _ in range(3):
+            assert all(readers.map(lambda name: (path / name).read_bytes() == want[name], want, timeout=60))
+            kills.append(memory.kills())
+    finally:
+        readers.shutdown(wait=False, cancel_futures=True)
+    assert kills[0] > 0 and kills[2] == kills[1], kills
+    assert plugin.metric('sluice_tier_quota_bytes{tier="dram"}') <= 64 * MIB
+    assert "224 MiB of memory, by a control group or the machine, is less than configured" in plugin.log()
 
 
 @pytest.mark.parametrize("access", ["large-files", "small-files"])
