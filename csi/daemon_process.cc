@@ -39,6 +39,16 @@ std::string_view Meaning(int exit_status) {
   }
 }
 
+// The daemon's for oom_score_adj: above the plugin's own, so that the kernel takes the daemon when memory runs out.
+// That one is started again; without the plugin a pool's open files would be lost with its daemon.
+std::string OomScore() {
+  constexpr int kAbove = 200;
+  constexpr int kMax = 1000;
+  int own = 0;
+  std::ifstream("/proc/self/oom_score_adj") >> own;
+  return std::to_string(std::min(own + kAbove, kMax));
+}
+
 // From its status, which tells of processes that are not dumpable, too.
 std::optional<uid_t> UserOf(pid_t pid) {
   std::ifstream status(fmt::format("/proc/{}/status", pid));
@@ -52,7 +62,12 @@ std::optional<uid_t> UserOf(pid_t pid) {
 UniqueFd OpenHandle(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 // Between fork and exec, in a copy of a process with other threads: system calls only, no allocation, no locks.
-[[noreturn]] void RunChild(int file, const char* path, char* const* arguments, uid_t uid, gid_t gid) {
+[[noreturn]] void RunChild(int file, const char* path, char* const* arguments, uid_t uid, gid_t gid,
+                           const std::string& oom_score) {
+  if (const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC); fd >= 0) {
+    // If it fails the daemon is as likely to be taken as the plugin.
+    [[maybe_unused]] const ssize_t written = ::write(fd, oom_score.data(), oom_score.size());
+  }
   ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   const rlimit limit{kDescriptorsMax, kDescriptorsMax};
   ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -93,10 +108,12 @@ StatusOr<DaemonProcess> DaemonProcess::Start(const Options& options) {
   std::vector<char*> arguments = {const_cast<char*>(options.program.path.c_str())};
   for (const std::string& argument : options.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
+  const std::string oom_score = OomScore();
   const pid_t pid = ::_Fork();  // without the fork handlers of libraries
   if (pid < 0) return ErrnoStatus(errno, "start sluiced");
   if (pid == 0) {
-    RunChild(options.program.file->get(), options.program.path.c_str(), arguments.data(), options.uid, options.gid);
+    RunChild(options.program.file->get(), options.program.path.c_str(), arguments.data(), options.uid, options.gid,
+             oom_score);
   }
   return DaemonProcess(OpenHandle(pid), pid, true);
 }

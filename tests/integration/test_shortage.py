@@ -31,8 +31,6 @@ class MemoryGroup:
             self.path.mkdir()
         except OSError as error:
             pytest.skip(f"no control group can be made here: {error}")
-        if self.second:  # as the kubelet does: one that is killed takes the rest of its container along
-            (self.path / "memory.oom.group").write_text("1")
 
     def limit(self, size):
         (self.path / ("memory.max" if self.second else "memory.limit_in_bytes")).write_text(str(size))
@@ -105,6 +103,12 @@ def test_a_dram_tier_larger_than_the_limit(make_plugin, s3, s3_volume, memory):
     assert kills[0] > 0 and kills[2] == kills[1], kills
     assert plugin.metric('sluice_tier_quota_bytes{tier="dram"}') <= 64 * MIB
     assert "224 MiB of memory, by a control group or the machine, is less than configured" in plugin.log()
+
+
+def test_the_daemon_is_killed_before_the_plugin(plugin):
+    """Nothing is lost with it."""
+    score = {pid: int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (plugin.process.process.pid, plugin.daemon_pid())}
+    assert score[plugin.daemon_pid()] == min(score[plugin.process.process.pid] + 200, 1000)
 
 
 @pytest.mark.parametrize("access", ["large-files", "small-files"])
