@@ -4,12 +4,18 @@ Debian's library is preloaded by a script in the place of sluiced; the daemon re
 wall clock is off, so that it jumps in a living process. Monotonic time is left alone, as the kernel does.
 """
 
+import functools
 import glob
+import http.server
 import os
 import re
 import shutil
+import ssl
+import subprocess
+import threading
 import time
 
+import grpc
 import pytest
 
 import harness
@@ -118,3 +124,28 @@ def test_names_are_asked_for_again_after_a_jump(make_clocked, s3, s3_volume, clo
     clock.set(off)
     time.sleep(2)  # for the kernel, too, which goes by the monotonic clock
     assert (path / "file").read_bytes() == b"second, and longer"
+
+
+def test_certificates_are_judged_by_this_nodes_clock(make_clocked, clock):
+    """Nobody else could say what time it is before it is known who speaks."""
+    certificate, key = clock.directory / "ca.pem", clock.directory / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "5", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    shown = clock.directory / "shown"
+    shown.mkdir()
+    (shown / "file").write_text("text")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(shown)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = {"source": f"https://127.0.0.1:{server.server_address[1]}/file"}
+    plugin = make_clocked(f"pools: {{default: {{tiers: [{{medium: ssd, quota: 64MiB}}], source: {{deadline: 5s, caFile: {certificate}}}}}}}")
+    for off in (10 * DAY, -10 * DAY):
+        clock.set(off)
+        with pytest.raises(grpc.RpcError) as error:
+            plugin.stage("v", source)
+        assert error.value.code().name == "PERMISSION_DENIED" and "certificate" in error.value.details()
+    clock.set(0)
+    assert (plugin.mount("v", source) / "file").read_text() == "text"
+    server.shutdown()
