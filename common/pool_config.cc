@@ -129,8 +129,9 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
   return pools;
 }
 
-std::string ToYaml(const PoolConfig& config) {
-  YAML::Emitter out;
+namespace {
+
+void Write(const PoolConfig& config, YAML::Emitter& out) {
   const auto bytes = [](uint64_t count) {
     return count % kMiB == 0 ? fmt::format("{}MiB", count / kMiB) : fmt::format("{}", count);
   };
@@ -138,8 +139,7 @@ std::string ToYaml(const PoolConfig& config) {
     const auto ms = std::chrono::round<std::chrono::milliseconds>(duration).count();
     return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000) : fmt::format("{}ms", ms);
   };
-  out << YAML::BeginMap << YAML::Key << "pools" << YAML::Value << YAML::BeginMap << YAML::Key << config.name;
-  out << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << config.name << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "uid" << YAML::Value << config.uid << YAML::Key << "gid" << YAML::Value << config.gid;
   out << YAML::Key << "tiers" << YAML::Value << YAML::BeginSeq;
   for (const TierConfig& tier : config.tiers) {
@@ -172,8 +172,19 @@ std::string ToYaml(const PoolConfig& config) {
         << config.metrics_listen << YAML::EndMap;
   }
   out << YAML::Key << "logLevel" << YAML::Value << config.log_level;
-  out << YAML::EndMap << YAML::EndMap << YAML::EndMap;
+  out << YAML::EndMap;
+}
+
+}  // namespace
+
+std::string ToYaml(const PoolConfigs& configs) {
+  YAML::Emitter out;
+  out << YAML::BeginMap << YAML::Key << "pools" << YAML::Value << YAML::BeginMap;
+  for (const auto& [name, config] : configs) Write(config, out);
+  out << YAML::EndMap << YAML::EndMap;
   return out.c_str();
 }
+
+std::string ToYaml(const PoolConfig& config) { return ToYaml(PoolConfigs{{config.name, config}}); }
 
 }  // namespace sluice

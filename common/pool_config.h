@@ -77,5 +77,6 @@ std::string PoolDirectory(const std::string& state_directory, const std::string&
 
 // The configuration as YAML, defaults filled in.
 std::string ToYaml(const PoolConfig& config);
+std::string ToYaml(const PoolConfigs& configs);
 
 }  // namespace sluice

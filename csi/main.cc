@@ -73,7 +73,8 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
   const Staging staging(mounter);
   KeyedLock turns;
   Restorer restorer(staging, turns);
-  ASSIGN_OR_RETURN(const auto pools, Pools::Start(configs, {.config = {},
+  ASSIGN_OR_RETURN(const auto pools, Pools::Start(configs, {.name = {},
+                                                            .configs = {},
                                                             .state_directory = flags.state_directory,
                                                             .run_directory = flags.run_directory,
                                                             .config_file = flags.config_file,

@@ -16,14 +16,14 @@ namespace sluice::csi {
 
 StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
   ASSIGN_OR_RETURN(std::unique_ptr<StagedVolumes> staged,
-                   StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.config.name),
-                                       fmt::format("{}/{}", options.run_directory, options.config.name)));
+                   StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.name),
+                                       fmt::format("{}/{}", options.run_directory, options.name)));
   std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
-  RETURN_IF_ERROR(pool->PrepareDirectories(pool->config_));
+  RETURN_IF_ERROR(pool->PrepareDirectories(pool->configs_.at(pool->name_)));
   // What a daemon that is there already was told; the same when there is none.
-  const auto told = LoadPoolConfigs(pool->ConfigFile(), pool->options_.state_directory);
-  pool->found_config_ = told.ok() && told->contains(pool->name_) ? told->at(pool->name_) : pool->config_;
-  RETURN_IF_ERROR(pool->Apply(pool->config_));
+  auto told = LoadPoolConfigs(pool->ConfigFile(), pool->options_.state_directory);
+  pool->found_configs_ = told.ok() && told->contains(pool->name_) ? *std::move(told) : pool->configs_;
+  RETURN_IF_ERROR(pool->Apply(pool->configs_));
   RETURN_IF_ERROR(pool->ForgetUnmounted());
   pool->supervisor_ = std::thread([raw = pool.get()] { raw->Supervise(); });
   return pool;
@@ -31,16 +31,16 @@ StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
 
 Pool::Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
     : options_(std::move(options)),
-      name_(options_.config.name),
-      uid_(static_cast<uid_t>(options_.config.uid)),
-      gid_(static_cast<gid_t>(options_.config.gid)),
+      name_(options_.name),
+      uid_(static_cast<uid_t>(options_.configs.at(name_).uid)),
+      gid_(static_cast<gid_t>(options_.configs.at(name_).gid)),
       staged_(std::move(staged)),
-      config_(options_.config),
+      configs_(options_.configs),
       program_({options_.daemon_program, nullptr}) {}
 
 PoolConfig Pool::config() const {
   const std::lock_guard lock(mutex_);
-  return config_;
+  return configs_.at(name_);
 }
 
 Pool::~Pool() {

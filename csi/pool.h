@@ -44,7 +44,8 @@
 namespace sluice::csi {
 
 struct PoolOptions {
-  PoolConfig config;
+  std::string name;
+  PoolConfigs configs;  // of all pools: they share the node's memory
   std::string state_directory;
   std::string run_directory;  // on a tmpfs
   std::string config_file;    // empty: none
@@ -131,8 +132,8 @@ class Pool {
   Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged);
   Status PrepareDirectories(const PoolConfig& config) const;
   std::string ConfigFile() const;
-  StatusOr<PoolConfig> Configured() const;
-  Status Apply(const PoolConfig& config);
+  StatusOr<PoolConfigs> Configured() const;
+  Status Apply(const PoolConfigs& configs);
   void RollBack();
   Status ForgetUnmounted();
   void Supervise();
@@ -179,8 +180,8 @@ class Pool {
   mutable std::condition_variable changed_;
   // GUARDED_BY mutex_
   const std::unique_ptr<StagedVolumes> staged_;
-  PoolConfig config_;                // that the daemon has, or will when it is started
-  PoolConfig found_config_;          // of a daemon that was there before this plugin
+  PoolConfigs configs_;              // that the daemon has, or will when it is started
+  PoolConfigs found_configs_;        // of a daemon that was there before this plugin
   MessageSocket* socket_ = nullptr;  // null: no daemon answers
   std::map<uint64_t, std::optional<Answer>> pending_;
   std::map<uint64_t, std::string> mounting_;  // requests to mount or resume a volume, and which

@@ -120,7 +120,7 @@ std::string Pool::EndOf(DaemonProcess& process) {
     if (stop_ || replacement_) process.Signal(SIGTERM);
     if (hangs_) {
       spdlog::error("pool {}: sluiced has said nothing for {} s; it is killed", name(),
-                    config_.answer_deadline / std::chrono::seconds(1));
+                    configs_.at(name_).answer_deadline / std::chrono::seconds(1));
       process.Signal(SIGKILL);
     }
   }

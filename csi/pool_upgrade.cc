@@ -14,8 +14,8 @@ using Phase = Replacement::Phase;
 std::string Pool::ConfigFile() const { return fmt::format("{}/config/{}.yaml", options_.state_directory, name_); }
 
 // What --config says now.
-StatusOr<PoolConfig> Pool::Configured() const {
-  ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(options_.config_file, options_.state_directory));
+StatusOr<PoolConfigs> Pool::Configured() const {
+  ASSIGN_OR_RETURN(PoolConfigs pools, LoadPoolConfigs(options_.config_file, options_.state_directory));
   const auto found = pools.find(name_);
   if (found == pools.end())
     return NotFound("the configuration {} has no pool '{}' any more", options_.config_file, name_);
@@ -24,26 +24,26 @@ StatusOr<PoolConfig> Pool::Configured() const {
                               name_, uid_, gid_, found->second.uid, found->second.gid);
   }
   RETURN_IF_ERROR(PrepareDirectories(found->second));
-  return found->second;
+  return pools;
 }
 
 // The next daemon that starts has this configuration.
 // REQUIRES: mutex_ is held, or nobody else is there yet.
-Status Pool::Apply(const PoolConfig& config) {
+Status Pool::Apply(const PoolConfigs& configs) {
   const std::string path = ConfigFile();
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   if (error) return Unavailable("{}: {}", path, error.message());
-  RETURN_IF_ERROR(WriteRecord(path, ToYaml(config)));
+  RETURN_IF_ERROR(WriteRecord(path, ToYaml(configs)));
   if (::chmod(path.c_str(), 0644) != 0) return ErrnoStatus(errno, path);  // the pool's user reads it; root alone writes
-  config_ = config;
+  configs_ = configs;
   return absl::OkStatus();
 }
 
 // REQUIRES: mutex_ is held.
 void Pool::RollBack() {
   program_ = replacement_->before;
-  if (const Status status = Apply(replacement_->config_before); !status.ok())
+  if (const Status status = Apply(replacement_->configs_before); !status.ok())
     spdlog::error("pool {}: its configuration cannot be rolled back: {}", name_, Message(status));
 }
 
@@ -51,13 +51,13 @@ StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) 
   ASSIGN_OR_RETURN(DaemonProcess::Program fresh,
                    DaemonProcess::Open(program.empty() ? options_.daemon_program : program));
   const std::string path = fresh.path;
-  ASSIGN_OR_RETURN(const PoolConfig configured, Configured());
+  ASSIGN_OR_RETURN(const PoolConfigs configured, Configured());
   std::unique_lock lock(mutex_);
   if (replacement_) return Aborted("pool {}: its daemon is being replaced already", name());
   if (socket_ == nullptr) return Unavailable("pool {} has no daemon: {}", name(), last_failure_);
   replacement_.emplace();
   replacement_->before = running_;
-  replacement_->config_before = config_;
+  replacement_->configs_before = configs_;
   replacement_->upgraded.old_version = daemon_version_;
   program_ = std::move(fresh);
   if (const Status applied = Apply(configured); !applied.ok()) {
@@ -123,7 +123,7 @@ bool Pool::ReplaceFound() {
   if (daemon_version_ != SLUICE_VERSION) {
     spdlog::info("pool {}: the daemon that there was is of version {}, this plugin of {}: it is replaced", name(),
                  daemon_version_, SLUICE_VERSION);
-  } else if (ToYaml(found_config_) != ToYaml(config_)) {
+  } else if (ToYaml(found_configs_.at(name_)) != ToYaml(configs_.at(name_))) {
     spdlog::info("pool {}: the daemon that there was is configured otherwise: it is replaced", name());
   } else {
     return false;
@@ -131,7 +131,7 @@ bool Pool::ReplaceFound() {
   replacement_.emplace();
   replacement_->is_awaited = false;
   replacement_->before = running_;
-  replacement_->config_before = found_config_;
+  replacement_->configs_before = found_configs_;
   replacement_->upgraded.old_version = daemon_version_;
   return true;
 }

@@ -10,7 +10,8 @@ StatusOr<std::unique_ptr<Pools>> Pools::Start(const PoolConfigs& configs, const 
   auto pools = std::make_unique<Pools>();
   for (const auto& [name, config] : configs) {
     PoolOptions options = common;
-    options.config = config;
+    options.name = name;
+    options.configs = configs;
     auto pool = Pool::Start(std::move(options));
     if (!pool.ok()) return Annotate(pool.status(), fmt::format("pool {}", name));
     pools->pools_[name] = *std::move(pool);

@@ -23,7 +23,7 @@ struct Replacement {
   Phase phase = Phase::kEnding;
   bool is_awaited = true;  // somebody waits for it, and ends it
   DaemonProcess::Program before;
-  PoolConfig config_before;
+  PoolConfigs configs_before;
   Upgraded upgraded;
   Instant ended{};      // the old daemon
   std::string failure;  // of the new one
