@@ -172,6 +172,7 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       if (offset_bytes == 0 || target.size() * 8 < object.block_size()) store_->Touch(request.object, block);
       co_return absl::OkStatus();
     }
+    if (gate_.closed()) co_return Cancelled("the cache is closing");
   }
   co_return Unavailable("block {} of {} came and went {} times; the cache is far too small for what is read", block,
                         object.version.path, kTriesMax);

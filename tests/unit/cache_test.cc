@@ -406,6 +406,15 @@ TEST_F(CacheTest, AnObjectOfOneBlockIsFetchedWhole) {
   cache->store().Release(object);
 }
 
+TEST_F(CacheTest, AReadAfterTheCacheWasClosedSaysSo) {
+  source.files["f"] = RandomText(2 * kBlock, 5);
+  const auto object = Acquire("f");
+  loop.Block(CloseTask());
+  EXPECT_TRUE(Fails(Read(object, 0, kBlock).status(), StatusCode::kCancelled, "closing"));
+  cache->store().Release(object);
+  cache.reset();
+}
+
 TEST_F(CacheTest, APieceFailsAsItsSourceDoes) {
   source.files["f"] = RandomText(2 * kBlock, 3);
   const auto object = Acquire("f");
