@@ -18,6 +18,9 @@ class Clock {
   virtual Instant Now() const { return std::chrono::steady_clock::now(); }
   virtual WallTime Wall() const { return std::chrono::system_clock::now(); }
 
+  // True where time is simulated: `by` has passed on return. Whoever is about to wait asks, and does not wait then.
+  virtual bool Skip(Duration /*by*/) const { return false; }
+
   // The machine's clock; lives for ever.
   static const Clock& System();
 };

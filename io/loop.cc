@@ -51,6 +51,7 @@ void Loop::Turn() {
   {
     std::unique_lock lock(mutex_);
     if (!posted_.empty()) timeout = Duration(0);
+    if (timeout.count() > 0 && clock_.Skip(timeout)) timeout = Duration(0);
     waiting_ = timeout.count() > 0;
     if (ring_ == nullptr && waiting_) {
       wake_.wait_for(lock, timeout, [this] { return !posted_.empty(); });

@@ -3,6 +3,9 @@
 // Where io_uring is forbidden it waits on a condition variable instead, and files are served by a thread pool
 // (io/file_io.h) with the same contract.
 //
+// With a clock that can Skip (common/clock.h), no ring and nobody who posts from another thread it never waits: time
+// jumps to the next timer, and a run is the same each time.
+//
 // Threads:     Post and Stop from any thread; all else on the thread inside Run or Block.
 // Suspends:    Sleep and Switch are awaited.
 // Owns:        its ring, its timers, posted functions.

@@ -49,6 +49,31 @@ TEST_P(LoopTest, FunctionsAreCalledAfterTheirDelayOrNever) {
   EXPECT_EQ(order, (std::vector<int>{2, 4, 9}));
 }
 
+class JumpingClock : public Clock {
+ public:
+  Instant Now() const override { return now_; }
+  bool Skip(Duration by) const override {
+    now_ += by;
+    return true;
+  }
+
+ private:
+  mutable Instant now_;
+};
+
+TEST(SimulatedTimeTest, JumpsToTheNextTimerAndNobodyWaits) {
+  const JumpingClock clock;
+  Loop loop(/*use_ring=*/false, clock);
+  std::vector<int> order;
+  const Instant before = std::chrono::steady_clock::now();
+  loop.After(2h, [&] { order.push_back(2); });
+  loop.After(1h, [&] { order.push_back(1); });
+  loop.Block(SleepThenCount(loop, &order, 3 * 3600 * 1000));
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3 * 3600 * 1000}));
+  EXPECT_EQ(clock.Now(), Instant(3h));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 10s);
+}
+
 TEST_P(LoopTest, TimersFireInOrder) {
   std::vector<int> order;
   loop.Block(StartSleepers(loop, &order));
