@@ -31,7 +31,7 @@ StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(const BlockStoreOptions& 
   if (store->tiers_.empty()) return InvalidArgument("no tier is configured; at least one is needed");
   std::sort(store->tiers_.begin(), store->tiers_.end(),
             [](const auto& a, const auto& b) { return a->index() < b->index(); });
-  ASSIGN_OR_RETURN(store->index_, Index::Open(options.index_directory));
+  ASSIGN_OR_RETURN(store->index_, Index::Open(options.index_directory, options.index_commits));
   RETURN_IF_ERROR(store->Load(files));
   for (const auto& tier : store->tiers_) store->RemoveStrayFiles(*tier, files[tier->index()]);
   return store;

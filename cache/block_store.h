@@ -31,6 +31,7 @@ struct BlockStoreOptions {
   std::vector<TierOptions> tiers;  // of different media
   std::string index_directory;
   uint64_t open_files_max = 16384;
+  Index::Commits index_commits = Index::Commits::kBehind;
 };
 
 class BlockStore {

@@ -31,7 +31,7 @@ rocksdb::Slice ToSlice(std::string_view text) { return {text.data(), text.size()
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Index>> Index::Open(const std::string& directory) {
+StatusOr<std::unique_ptr<Index>> Index::Open(const std::string& directory, Commits commits) {
   rocksdb::DB* database = nullptr;
   rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(), directory, &database);
   if (status.IsCorruption()) {
@@ -47,10 +47,12 @@ StatusOr<std::unique_ptr<Index>> Index::Open(const std::string& directory) {
     return FailedPrecondition("the cache index {} cannot be opened: {}; is another sluiced running on it?", directory,
                               status.ToString());
   }
-  return std::unique_ptr<Index>(new Index(std::unique_ptr<rocksdb::DB>(database)));
+  return std::unique_ptr<Index>(new Index(std::unique_ptr<rocksdb::DB>(database), commits));
 }
 
-Index::Index(std::unique_ptr<rocksdb::DB> database) : database_(std::move(database)) {
+Index::Index(std::unique_ptr<rocksdb::DB> database, Commits commits)
+    : database_(std::move(database)), commits_(commits) {
+  if (commits_ == Commits::kAtOnce) return;
   writer_ = std::thread([this] { WriteLoop(); });
 }
 
@@ -60,7 +62,7 @@ Index::~Index() {
     stop_ = true;
   }
   changed_.notify_all();
-  writer_.join();
+  if (writer_.joinable()) writer_.join();
 }
 
 Status Index::Scan(std::string_view prefix,
@@ -77,6 +79,7 @@ void Index::Put(std::string key, std::string value) { Enqueue({std::move(key), s
 void Index::Delete(std::string key) { Enqueue({std::move(key), "", true}); }
 
 void Index::Enqueue(Change change) {
+  if (commits_ == Commits::kAtOnce) return Commit({std::move(change)});
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return queue_.size() < kQueuedMax; });
   queue_.push_back(std::move(change));

@@ -34,7 +34,12 @@ class Index {
  public:
   static constexpr size_t kQueuedMax = 65536;
 
-  static StatusOr<std::unique_ptr<Index>> Open(const std::string& directory);
+  enum class Commits : uint8_t {
+    kBehind,  // by the writer thread, in groups
+    kAtOnce,  // one by one, before Put or Delete returns: there is no thread. For simulations
+  };
+
+  static StatusOr<std::unique_ptr<Index>> Open(const std::string& directory, Commits commits = Commits::kBehind);
   ~Index();  // commits what is queued
 
   // Every pair whose key begins with `prefix`, in order of the keys.
@@ -53,12 +58,13 @@ class Index {
     bool is_delete = false;
   };
 
-  explicit Index(std::unique_ptr<rocksdb::DB> database);
+  Index(std::unique_ptr<rocksdb::DB> database, Commits commits);
   void Enqueue(Change change);
   void WriteLoop();
   void Commit(const std::vector<Change>& changes);
 
   std::unique_ptr<rocksdb::DB> database_;
+  const Commits commits_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Change> queue_;

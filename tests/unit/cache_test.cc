@@ -415,6 +415,21 @@ TEST_F(CacheTest, AReadAfterTheCacheWasClosedSaysSo) {
   cache.reset();
 }
 
+TEST_F(CacheTest, AnIndexThatCommitsAtOnceHasWhatWasPut) {
+  {
+    ASSERT_OK_AND_ASSIGN(const auto index, Index::Open(directory / "at_once", Index::Commits::kAtOnce));
+    index->Put("a", "1");
+    index->Put("b", "2");
+    index->Delete("a");
+    std::string found;
+    ASSERT_OK(index->Scan(
+        "", [&](std::string_view key, std::string_view value) { found += fmt::format("{}={} ", key, value); }));
+    EXPECT_EQ(found, "b=2 ");
+    index->Drain();
+  }
+  ASSERT_OK(Index::Open(directory / "at_once").status());
+}
+
 TEST_F(CacheTest, APieceFailsAsItsSourceDoes) {
   source.files["f"] = RandomText(2 * kBlock, 3);
   const auto object = Acquire("f");
