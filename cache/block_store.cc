@@ -179,7 +179,12 @@ std::vector<std::shared_ptr<Object>> BlockStore::ObjectsWith(uint8_t first_byte)
 
 void BlockStore::SetPinned(const std::shared_ptr<Object>& object, bool pinned) {
   object->pinned = pinned;
-  index_->Put(ObjectRecordKey(object->id), EncodeObject({object->version, pinned}));
+  if (pinned || object->cached_blocks() > 0) {
+    index_->Put(ObjectRecordKey(object->id), EncodeObject({object->version, pinned}));
+  } else {
+    index_->Delete(ObjectRecordKey(object->id));
+  }
+  Discard(object);
 }
 
 void BlockStore::Record(const Object& object, uint32_t block) {

@@ -177,6 +177,16 @@ TEST_F(CacheTest, PinnedObjectsAreNeverVictims) {
   EXPECT_EQ(pinned->cached_blocks(), 4u);
 }
 
+TEST_F(CacheTest, AnObjectWithoutBlocksIsForgottenWhenItIsUnpinned) {
+  source.files["f"] = RandomText(kBlock, 11);
+  const auto object = Acquire("f");
+  cache->store().SetPinned(object, true);
+  cache->store().Release(object);
+  EXPECT_EQ(cache->store().Find(object->id), object);
+  cache->store().SetPinned(object, false);
+  EXPECT_EQ(cache->store().Find(object->id), nullptr);
+}
+
 TEST_F(CacheTest, WarmFetchesWhatIsMissingOnly) {
   source.files["f"] = RandomText(8 * kBlock, 13);
   const auto object = Acquire("f");
