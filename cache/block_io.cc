@@ -111,15 +111,19 @@ io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t bl
                                      Tier& tier) {
   while (object->freeing.contains(block)) co_await room_.Wait();
   const Object::FileUse use(*object);
+  object->writing.Begin(block);
   const auto fd = co_await OpenFile(object, tier.index(), /*create=*/true);
-  CO_RETURN_IF_ERROR(fd.status());
-  DistrustIfChanged(*object, tier, cache::ModifiedNs(*fd));
-  Object::Change change(*object, tier.index());
-  const Status status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
-  if (!status.ok()) co_return status;
-  change.Done(cache::ModifiedNs(*fd));
-  tier.written_bytes.Add(bytes.size());
-  co_return absl::OkStatus();
+  Status status = fd.status();
+  if (status.ok()) {
+    DistrustIfChanged(*object, tier, cache::ModifiedNs(*fd));
+    Object::Change change(*object, tier.index());
+    status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
+    if (status.ok()) change.Done(cache::ModifiedNs(*fd));
+  }
+  if (status.ok()) tier.written_bytes.Add(bytes.size());
+  object->writing.End(block);
+  if (object->freeing.contains(block)) room_.Notify();
+  co_return status;
 }
 
 io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
@@ -141,13 +145,14 @@ io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t bl
   if (!co_await Reserve(tier, footprint)) co_return false;
   const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
   const Status status = co_await WriteTo(object, block, bytes, tier);
-  // SUSPENDED: a second fill of the same block may have come first.
-  if (!status.ok() || object->TierOf(block)) {
-    tier.Charge(-static_cast<int64_t>(footprint));
+  // SUSPENDED: a second fill of the same block may have come first, and perhaps gone again: then a hole may be on its
+  // way to where the bytes are.
+  if (!status.ok() || object->TierOf(block) || object->freeing.contains(block)) {
+    co_await TakeBack(object, block, tier);
     tier.ReportFailure(status);
     // A quota that was lowered is kept to, also when the policy admits nothing for which Reserve would evict.
     if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
-    co_return status.ok();
+    co_return object->TierOf(block).has_value();
   }
   object->checksum(block) = checksum;
   object->SetPresent(block, tier.index(), /*verified=*/true);

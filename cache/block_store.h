@@ -130,6 +130,8 @@ class BlockStore {
   // The same, and frees its space.
   io::Task<void> Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted);
   io::Task<void> FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
+  io::Task<void> TakeBack(std::shared_ptr<Object> object, uint32_t block, Tier& tier);
+  io::Task<void> MakeHole(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
   io::Task<void> UnlinkFile(std::shared_ptr<Object> object, Tier& tier);
   // Where a piece of a block is read from: the file of the tier that had the block in that generation of the object.
   // That the block is proven says nothing of the file any more when it has moved since: a hole may be where it was.

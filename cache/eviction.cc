@@ -93,8 +93,8 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
   if (!co_await Reserve(target, footprint)) co_return false;
   const Status status = co_await WriteTo(object, block, buffer.span(), target);
   // SUSPENDED: dropped, moved or opened meanwhile.
-  if (!status.ok() || object->TierOf(block) != *from || !MayLeave(*object)) {
-    target.Charge(-static_cast<int64_t>(footprint));
+  if (!status.ok() || object->TierOf(block) != *from || object->freeing.contains(block) || !MayLeave(*object)) {
+    co_await TakeBack(object, block, target);
     target.ReportFailure(status);
     co_return false;
   }
@@ -184,32 +184,49 @@ io::Task<void> BlockStore::Drop(std::shared_ptr<Object> object, uint32_t block, 
 }
 
 // REQUIRES: the block's state no longer names the tier. Until it is done nothing writes the block anew (WriteTo waits),
-// or the hole could be punched into the new bytes.
+// and what was being written has ended, or the hole could be punched into the new bytes.
 io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t medium) {
-  Tier& tier = *by_medium_[medium];
-  const uint64_t footprint = Tier::Footprint(object->BlockLength(block));
-  object->freeing.insert(block);
+  object->freeing.Begin(block);
   co_await object->Quiesce(loop_);
-  if (object->held()) {
-    // Only a bad block leaves a held object: it is fetched again, and written over the bad bytes.
-  } else if (object->blocks_in(medium) == 0 && object->fills.empty() && object->file_uses() == 0) {
-    co_await UnlinkFile(object, tier);
+  while (object->writing.contains(block)) co_await room_.Wait();
+  // Only a bad block leaves a held object: it is fetched again, and written over the bad bytes.
+  if (!object->held()) co_await MakeHole(object, block, medium);
+  object->freeing.End(block);
+  by_medium_[medium]->Charge(-static_cast<int64_t>(Tier::Footprint(object->BlockLength(block))));
+  room_.Notify();
+  Discard(object);
+}
+
+// What was written, or begun to be, is not to stay: neither its bytes nor what is reserved for them.
+io::Task<void> BlockStore::TakeBack(std::shared_ptr<Object> object, uint32_t block, Tier& tier) {
+  // Another one may have written the same bytes to the same place.
+  if (object->TierOf(block) != tier.index()) {
+    object->freeing.Begin(block);
+    while (object->writing.contains(block)) co_await room_.Wait();
+    co_await MakeHole(object, block, tier.index());  // held, too: holders use files that have all blocks
+    object->freeing.End(block);
+  }
+  tier.Charge(-static_cast<int64_t>(Tier::Footprint(object->BlockLength(block))));
+  room_.Notify();
+}
+
+io::Task<void> BlockStore::MakeHole(std::shared_ptr<Object> object, uint32_t block, uint8_t medium) {
+  if (object->blocks_in(medium) == 0 && object->fills.empty() && object->file_uses() == 0) {
+    co_await UnlinkFile(object, *by_medium_[medium]);
   } else if (!object->read_by_kernel) {
     const Object::FileUse use(*object);
     const auto fd = co_await OpenFile(object, medium, /*create=*/false);
     Object::Change change(*object, medium);
+    const uint64_t footprint = Tier::Footprint(object->BlockLength(block));
     if (fd.ok() && (co_await io_.Punch(*fd, uint64_t{block} * object->block_size(), footprint)).ok())
       change.Done(cache::ModifiedNs(*fd));
   }
-  object->freeing.erase(block);
-  tier.Charge(-static_cast<int64_t>(footprint));
-  room_.Notify();
-  Discard(object);
 }
 
 // Unlinked here and not through the ring: nothing opens the file between the check and the unlinking, and
 // whoever needs it afterwards makes a new one.
 io::Task<void> BlockStore::UnlinkFile(std::shared_ptr<Object> object, Tier& tier) {
+  if (Find(object->id) != object) co_return;  // forgotten, and the name may be another's by now
   ::unlinkat(tier.directory_fd(), Tier::FileName(object->id).c_str(), 0);
   Object::Change(*object, tier.index()).Done(Object::kNeverLeft);
   co_await CloseFile(object, tier.index());

@@ -55,6 +55,7 @@ void Cache::Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<
 
 io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   const io::Gate::Holder holder = gate_.Enter();
+  request.object->opens().fetch_add(1);  // not forgotten while blocks are on their way to it
   ++fills_begun_;
   const Object& object = *request.object;
   const uint64_t offset_bytes = uint64_t{fill->first_block} * object.block_size();
@@ -94,6 +95,7 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
     pace_changed_.Notify();
   }
   fill_memory_.Set(static_cast<int64_t>(memory_.used()));
+  store_->Release(request.object);
   if (memory_.used() == 0 && !returning_memory_) ReturnMemory(fills_begun_);
 }
 

@@ -53,6 +53,20 @@ inline constexpr std::string_view kMediumNames[kMedia] = {"dram", "ssd", "hdd"};
 // When a file was last modified, in the file system's time; 0 when that cannot be asked.
 int64_t ModifiedNs(int fd, const char* name = "");
 
+// Blocks that something is being done to, each by one or by several.
+class BusyBlocks {
+ public:
+  void Begin(uint32_t block) { ++counts_[block]; }
+  void End(uint32_t block) {
+    const auto found = counts_.find(block);
+    if (--found->second == 0) counts_.erase(found);
+  }
+  bool contains(uint32_t block) const { return counts_.contains(block); }
+
+ private:
+  absl::flat_hash_map<uint32_t, uint32_t> counts_;
+};
+
 class Object {
  public:
   Object(ObjectVersion version, ObjectId id);
@@ -147,7 +161,8 @@ class Object {
   io::Task<void> Quiesce(io::Loop& loop);
 
   absl::flat_hash_map<uint32_t, std::shared_ptr<Fill>> fills;  // by block
-  absl::flat_hash_set<uint32_t> freeing;                       // blocks whose space is being given back
+  BusyBlocks freeing;                                          // blocks whose space is being given back
+  BusyBlocks writing;                                          // blocks whose bytes are on their way to a file
   absl::flat_hash_set<uint32_t> proving;                       // blocks whose checksum is being compared
   uint32_t generation = 0;                                     // counts blocks that were cleared
   ReadAhead read_ahead;

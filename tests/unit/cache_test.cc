@@ -177,16 +177,6 @@ TEST_F(CacheTest, PinnedObjectsAreNeverVictims) {
   EXPECT_EQ(pinned->cached_blocks(), 4u);
 }
 
-TEST_F(CacheTest, AnObjectWithoutBlocksIsForgottenWhenItIsUnpinned) {
-  source.files["f"] = RandomText(kBlock, 11);
-  const auto object = Acquire("f");
-  cache->store().SetPinned(object, true);
-  cache->store().Release(object);
-  EXPECT_EQ(cache->store().Find(object->id), object);
-  cache->store().SetPinned(object, false);
-  EXPECT_EQ(cache->store().Find(object->id), nullptr);
-}
-
 TEST_F(CacheTest, WarmFetchesWhatIsMissingOnly) {
   source.files["f"] = RandomText(8 * kBlock, 13);
   const auto object = Acquire("f");
@@ -414,30 +404,6 @@ TEST_F(CacheTest, AnObjectOfOneBlockIsFetchedWhole) {
   ASSERT_OK(Read(object, 0, 4096).status());
   EXPECT_EQ(object->cached_blocks(), 1u);
   cache->store().Release(object);
-}
-
-TEST_F(CacheTest, AReadAfterTheCacheWasClosedSaysSo) {
-  source.files["f"] = RandomText(2 * kBlock, 5);
-  const auto object = Acquire("f");
-  loop.Block(CloseTask());
-  EXPECT_TRUE(Fails(Read(object, 0, kBlock).status(), StatusCode::kCancelled, "closing"));
-  cache->store().Release(object);
-  cache.reset();
-}
-
-TEST_F(CacheTest, AnIndexThatCommitsAtOnceHasWhatWasPut) {
-  {
-    ASSERT_OK_AND_ASSIGN(const auto index, Index::Open(directory / "at_once", Index::Commits::kAtOnce));
-    index->Put("a", "1");
-    index->Put("b", "2");
-    index->Delete("a");
-    std::string found;
-    ASSERT_OK(index->Scan(
-        "", [&](std::string_view key, std::string_view value) { found += fmt::format("{}={} ", key, value); }));
-    EXPECT_EQ(found, "b=2 ");
-    index->Drain();
-  }
-  ASSERT_OK(Index::Open(directory / "at_once").status());
 }
 
 TEST_F(CacheTest, APieceFailsAsItsSourceDoes) {
