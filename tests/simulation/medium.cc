@@ -110,7 +110,8 @@ uint64_t Medium::AllocatedBytes(uint8_t tier) const {
   const TierFiles& files = tiers_.at(tier);
   for (const auto& [name, file] : files.files) {
     struct stat about{};
-    if (::fstatat(files.directory_fd, name.c_str(), &about, 0) == 0) total += uint64_t(about.st_blocks) * kSector;
+    if (::stat((files.directory + "/objects/" + name).c_str(), &about) == 0)
+      total += uint64_t(about.st_blocks) * kSector;
   }
   return total;
 }
@@ -122,7 +123,7 @@ void Medium::Restore(int fd, uint64_t page, std::span<const std::byte> bytes) {
 
 void Medium::CopyFile(const TierFiles& tier, const std::string& name, const File& file, const std::string& to,
                       Loss loss) {
-  const UniqueFd source(::openat(tier.directory_fd, name.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd source(::open((tier.directory + "/objects/" + name).c_str(), O_RDONLY | O_CLOEXEC));
   if (!source.valid()) return;
   if (loss == Loss::kPower && file.is_new && random_.OneIn(8)) return;
   std::filesystem::create_directories(std::filesystem::path(to).parent_path());

@@ -9,7 +9,7 @@ namespace sluice::simulation {
 namespace {
 
 // RocksDB merges files in the background from the fourth life on.
-constexpr uint64_t kLivesMax = 4;
+constexpr uint64_t kLivesMax = 3;
 
 enum class End : uint8_t { kClean, kAbrupt, kKilled, kPower };
 constexpr std::string_view kEndNames[] = {"in order", "while it is used", "killed", "loss of power"};
