@@ -10,6 +10,7 @@
 
 #include "common/unique_fd.h"
 #include "tests/simulation/simulation.h"
+#include "tests/support/temp_dir.h"
 
 namespace sluice::simulation {
 namespace {
@@ -39,6 +40,8 @@ void FixAddresses(char** arguments) {
 
 // In a child, so that each seed begins with the same state, and one that crashes is known. nullopt: it failed.
 std::optional<Outcome> RunSeed(uint64_t seed, Plant plant, bool trace) {
+  // In a tmpfs where there is one; removed here, however the child ends.
+  const TempDir directory(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   int ends[2];
   if (::pipe(ends) != 0) std::abort();
   const UniqueFd reading(ends[0]);
@@ -47,7 +50,7 @@ std::optional<Outcome> RunSeed(uint64_t seed, Plant plant, bool trace) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(kSeedSecondsMax);
-    const Outcome outcome = Simulate(seed, plant, trace);
+    const Outcome outcome = Simulate(seed, plant, trace, directory.path());
     const bool told = ::write(writing.get(), &outcome, sizeof outcome) == sizeof outcome;
     std::fflush(stdout);
     ::_exit(told ? 0 : 1);

@@ -1,9 +1,8 @@
 #include "tests/simulation/simulation.h"
 
-#include <unistd.h>
+#include <filesystem>
 
 #include "tests/simulation/workload.h"
-#include "tests/support/temp_dir.h"
 
 namespace sluice::simulation {
 namespace {
@@ -25,14 +24,12 @@ void StartUsers(Life& life, Random& random, uint64_t number) {
   io::Spawn(RunReplacer(&life, own("replacer", 0)));
 }
 
-// In a tmpfs where there is one.
-std::string Parent() { return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
-
 class Run {
  public:
-  explicit Run(World& world)
+  Run(World& world, std::string directory)
       : world_(world),
         random_(world.seed, "simulation"),
+        directory_(std::move(directory)),
         setup_(Setup::Draw(random_)),
         origin_(world, setup_.data_bytes, setup_.block_size_bytes),
         medium_(world) {
@@ -58,7 +55,7 @@ class Run {
   }
 
  private:
-  std::string Root(uint64_t life) const { return directory_ / std::to_string(life); }
+  std::string Root(uint64_t life) const { return directory_ + "/" + std::to_string(life); }
 
   void Copy(uint64_t life, Medium::Loss loss) {
     medium_.CopyTo(Root(life + 1), loss);
@@ -89,7 +86,7 @@ class Run {
 
   World& world_;
   Random random_;
-  const TempDir directory_{Parent()};
+  const std::string directory_;
   const Setup setup_;
   Origin origin_;
   Medium medium_;
@@ -97,9 +94,9 @@ class Run {
 
 }  // namespace
 
-Outcome Simulate(uint64_t seed, Plant plant, bool print_trace) {
+Outcome Simulate(uint64_t seed, Plant plant, bool print_trace, const std::string& directory) {
   World world(seed, plant, print_trace);
-  Run(world).Live();
+  Run(world, directory).Live();
   return {world.trace.hash(), world.checks};
 }
 

@@ -38,6 +38,7 @@ struct Outcome {
 
 // Ends the process when a checker finds something. Runs once in a process' life, which makes all runs of a seed alike:
 // containers that begin their lives in the same order hash alike.
-Outcome Simulate(uint64_t seed, Plant plant, bool print_trace);
+// `directory` is empty, and the caller's to remove.
+Outcome Simulate(uint64_t seed, Plant plant, bool print_trace, const std::string& directory);
 
 }  // namespace sluice::simulation
