@@ -121,7 +121,10 @@ std::optional<size_t> Object::TryRead(uint64_t offset_bytes, std::span<std::byte
     }
     const size_t part = std::min<uint64_t>(end, offset_bytes + length) - (offset_bytes + done);
     iovec vector{target.data() + done, part};
-    const ssize_t got = ::preadv2(fd, &vector, 1, static_cast<off_t>(offset_bytes + done), RWF_NOWAIT);
+    ssize_t got = ::preadv2(fd, &vector, 1, static_cast<off_t>(offset_bytes + done), RWF_NOWAIT);
+    // A tmpfs does not know the flag, nor does it have a device to wait for.
+    if (got < 0 && errno == EOPNOTSUPP && block_tier == static_cast<uint8_t>(Medium::kDram))
+      got = ::preadv2(fd, &vector, 1, static_cast<off_t>(offset_bytes + done), 0);
     if (got != static_cast<ssize_t>(part)) break;
     // A change shows in the file's time before it shows in its bytes.
     if (left != left_ns_[block_tier].load() || !IsAsLeft(block_tier, ModifiedNs(fd))) break;

@@ -115,5 +115,19 @@ TEST_F(ProofTest, ACheckReadsTheMedium) {
   EXPECT_EQ(tier().bad_blocks.value(), 1u);
 }
 
+TEST_F(CacheTest, HitsInATmpfsAreAnsweredAtOnce) {
+  CloseCache();
+  const TempDir tmpfs("/dev/shm");
+  OpenTiers({{.medium = Medium::kDram, .path = tmpfs.path(), .quota_bytes = 64 * kBlock}});
+  source.files["f"] = RandomText(2 * kBlock, 34);
+  const auto object = Acquire("f");
+  ASSERT_OK(Read(object, 0, 2 * kBlock).status());
+  AlignedBuffer buffer(4096);
+  EXPECT_TRUE(cache->TryRead(object, shared_source, kBlock, buffer.span()));
+  cache->store().Release(object);
+  CloseCache();
+  cache.reset();
+}
+
 }  // namespace
 }  // namespace sluice::cache
