@@ -16,10 +16,13 @@ function(sluice_sanitizer_options name)
   endif()
 endfunction()
 
-# sluice_program(NAME SOURCES main.cc DEPS x y): a binary in build/bin.
+# sluice_program(NAME [WIPED_MEMORY] SOURCES main.cc DEPS x y): a binary in build/bin.
 function(sluice_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "WIPED_MEMORY" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  if(ARG_WIPED_MEMORY AND NOT SLUICE_SANITIZE)  # a sanitizer has an allocator of its own
+    target_sources(${name} PRIVATE "${CMAKE_SOURCE_DIR}/common/wiped_memory.cc")
+  endif()
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_compile_definitions(${name} PRIVATE SLUICE_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})

@@ -63,6 +63,38 @@ def test_the_kernels_view_of_the_daemon(make_plugin):
     assert "not dumpable" in confinement and "landlock" in confinement and "seccomp" in confinement
 
 
+def holds(pid, secret):
+    """Whether a process has the text anywhere in the memory that it may write."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            area, rights = line.split()[:2]
+            start, end = (int(part, 16) for part in area.split("-"))
+            if "w" not in rights:
+                continue
+            try:
+                memory.seek(start)
+                if secret in memory.read(end - start):
+                    return True
+            except OSError:  # a guard page, a ring
+                pass
+    return False
+
+
+def test_credentials_go_with_the_volume(make_plugin, s3, s3_volume):
+    plugin = make_plugin()
+    if "sanitizers" in plugin.json("status")["confinement"]:
+        pytest.skip("a build with sanitizers keeps what is freed for a while")
+    (s3.bucket("wiped") / "file").write_bytes(b"x" * 1000)
+    path = plugin.mount("v", *s3_volume("wiped"))
+    assert (path / "file").read_bytes() == b"x" * 1000
+    pids = {"daemon": plugin.daemon_pid(), "plugin": plugin.process.process.pid}
+    secret = harness.SECRET_KEY.encode()
+    assert all(holds(pid, secret) for pid in pids.values())
+    plugin.unmount("v")
+    for name, pid in pids.items():
+        harness.wait_until(lambda pid=pid: not holds(pid, secret), what=f"the end of the {name}'s copies")
+
+
 def test_its_own_user_cannot_look_into_it(make_plugin):
     plugin = make_plugin()
     if "not dumpable" not in plugin.json("status")["confinement"]:

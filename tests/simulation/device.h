@@ -3,8 +3,9 @@
 // An operation happens at some moment between its start and its end, a write now and then in two halves with anything
 // between them. So operations that overlap happen in any order.
 //
-// Within a process' life the device reads what it acknowledged, as the page cache does; on that the cache relies for small
-// pieces of a block that was proven before. What is wrong on the medium shows in the next life (tests/simulation/medium.h).
+// Within a process' life the device reads what it acknowledged, as the page cache does; on that the cache relies for
+// small pieces of a block that was proven before. What is wrong on the medium shows in the next life
+// (tests/simulation/medium.h).
 //
 // preadv2 of this program is the device's, too: reads that may not wait (Object::TryRead) find bytes in memory or not.
 //
