@@ -169,6 +169,7 @@ class BlockStore {
   std::list<std::shared_ptr<Object>> open_objects_;  // with a descriptor; least recently opened first
   uint64_t open_files_ = 0;
   std::array<bool, kMedia> evicting_{};
+  std::array<bool, kMedia> shrinking_{};  // somebody waits until it is within its quota again
   bool eviction_allowed_ = true;
   io::Event room_;    // a tier has more room, or a block's space is free again
   io::Event proved_;  // a checksum was compared

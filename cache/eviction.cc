@@ -62,7 +62,18 @@ void BlockStore::SetEvictionAllowed(bool allowed) {
   }
 }
 
-io::Task<void> BlockStore::EvictInBackground(Tier& tier) { co_await EvictDown(tier, 0); }
+io::Task<void> BlockStore::EvictInBackground(Tier& tier) {
+  constexpr Duration kRetry = std::chrono::milliseconds(100);
+  const io::Gate::Holder holder = gate_.Enter();
+  co_await EvictDown(tier, 0);
+  // A quota that was lowered below what is held now: readers let go of it later.
+  if (std::exchange(shrinking_[tier.index()], true)) co_return;
+  while (tier.used_bytes() > tier.quota_bytes() && tier.in_service() && !gate_.closed()) {
+    co_await loop_.Sleep(kRetry);
+    if (!evicting_[tier.index()] && !gate_.closed()) co_await EvictDown(tier, 0);
+  }
+  shrinking_[tier.index()] = false;
+}
 
 io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   const auto victim = tier.policy().Victim([this](const BlockKey& key) {
