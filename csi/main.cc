@@ -19,6 +19,7 @@
 #include "csi/identity_service.h"
 #include "csi/node_admin_service.h"
 #include "csi/node_service.h"
+#include "csi/privileges.h"
 #include "csi/restorer.h"
 
 namespace sluice::csi {
@@ -60,6 +61,7 @@ StatusOr<UniqueFd> LockState(const std::string& directory) {
 }
 
 Status Serve(const Flags& flags, const sigset_t& signals) {
+  RETURN_IF_ERROR(DropPrivileges());
   if (::geteuid() != 0) return PermissionDenied("sluice-csi mounts file systems: it must run as root");
   std::error_code error;
   std::filesystem::create_directories(flags.state_directory, error);

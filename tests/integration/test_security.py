@@ -95,6 +95,17 @@ def test_credentials_go_with_the_volume(make_plugin, s3, s3_volume):
         harness.wait_until(lambda pid=pid: not holds(pid, secret), what=f"the end of the {name}'s copies")
 
 
+def test_the_plugin_keeps_what_it_needs(make_plugin):
+    status = status_of(make_plugin().process.process.pid)
+    needed = sum(1 << capability for capability in [0, 1, 3, 5, 6, 7, 8, 19, 21, 24, 31])  # linux/capability.h; csi/privileges.cc has the reasons
+    for kind in ["CapPrm", "CapEff", "CapBnd"]:
+        assert int(status[kind], 16) & ~needed == 0, kind
+    assert int(status["CapEff"], 16) & 1 << 21
+    for kind in ["CapInh", "CapAmb"]:
+        assert int(status[kind], 16) == 0, kind
+    assert status["NoNewPrivs"] == "1"
+
+
 def test_its_own_user_cannot_look_into_it(make_plugin):
     plugin = make_plugin()
     if "not dumpable" not in plugin.json("status")["confinement"]:
