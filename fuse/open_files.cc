@@ -80,7 +80,7 @@ std::optional<OpenFiles::Handle> OpenFiles::TakeHandle(cache::Ino ino, const cac
   if (const auto found = backings_.find(ino); found != backings_.end()) {
     // It may stand idle, left by a handle of before: the first new handle decides again.
     const bool passes = open.passthrough > 0 || (open.cached == 0 && !dataset_.throttled());
-    if (passes && open.passthrough == 0 && IsChanged(object) && !opening_.contains(ino)) return std::nullopt;
+    if (passes && open.passthrough == 0 && IsChanged(object)) return std::nullopt;
     return AddHandle(ino, passes ? found->second->id : 0);
   }
   if (opening_.contains(ino)) return std::nullopt;
@@ -121,7 +121,7 @@ bool OpenFiles::IsChanged(const cache::Object& object) const {
 }
 
 io::Task<void> OpenFiles::OpenBacking(cache::Ino ino, std::shared_ptr<cache::Object> object) {
-  if (const auto idle = IdleBacking(ino); idle != nullptr && !Drop(*idle)) co_return;
+  if (Backing* const old = BackingOf(ino); old != nullptr && !Drop(*old)) co_return;  // a handle uses it meanwhile
   cache_.store().DistrustIfChanged(*object);
   if (!object->WholeIn()) {
     if (object->size() > kProveAtOpenBytesMax) {
@@ -169,7 +169,7 @@ bool OpenFiles::IsIdle(const Backing& backing) const {
   return dataset_.catalog().HandlesOf(backing.ino).passthrough == 0;
 }
 
-OpenFiles::Backing* OpenFiles::IdleBacking(cache::Ino ino) {
+OpenFiles::Backing* OpenFiles::BackingOf(cache::Ino ino) {
   const std::lock_guard lock(mutex_);
   const auto found = backings_.find(ino);
   return found == backings_.end() ? nullptr : found->second.get();

@@ -93,7 +93,7 @@ class OpenFiles {
   bool Drop(Backing& backing);
   bool MakePlace();
   bool IsIdle(const Backing& backing) const;
-  Backing* IdleBacking(cache::Ino ino);
+  Backing* BackingOf(cache::Ino ino);
   bool IsChanged(const cache::Object& object) const;
 
   cache::Dataset& dataset_;
