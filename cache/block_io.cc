@@ -44,8 +44,8 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
   co_return object->fd(tier);
 }
 
-io::Task<StatusOr<UniqueFd>> BlockStore::OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier) {
-  co_return co_await io_.Open(by_medium_[tier]->directory_fd(), Tier::FileName(object->id), O_RDONLY);
+io::Task<StatusOr<UniqueFd>> BlockStore::OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier, int more_flags) {
+  co_return co_await io_.Open(by_medium_[tier]->directory_fd(), Tier::FileName(object->id), O_RDONLY | more_flags);
 }
 
 io::Task<void> BlockStore::CloseIdleFiles() {
@@ -151,7 +151,7 @@ io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t bl
     co_await TakeBack(object, block, tier);
     tier.ReportFailure(status);
     // A quota that was lowered is kept to, also when the policy admits nothing for which Reserve would evict.
-    if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
+    EvictIfAbove(tier);
     co_return object->TierOf(block).has_value();
   }
   object->checksum(block) = checksum;

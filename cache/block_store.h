@@ -78,7 +78,7 @@ class BlockStore {
   // The same, into the tier `to`. It may stop half-way: then the object is not whole.
   io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to, Admission admission);
   // A descriptor of the object's file in a tier, for somebody else to read it with.
-  io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier);
+  io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier, int more_flags = 0);
 
   // While it is false nothing leaves a tier: after a restart the holders of an earlier process come first.
   // From then on what is beyond a quota leaves; it may have been larger then.
@@ -121,6 +121,7 @@ class BlockStore {
   io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
   // Below the low watermark, and until there is room for `bytes`.
   io::Task<bool> EvictDown(Tier& tier, uint64_t bytes);
+  void EvictIfAbove(Tier& tier);  // behind the caller
   io::Task<void> EvictInBackground(Tier& tier);
   io::Task<bool> EvictOne(Tier& tier);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);

@@ -64,8 +64,7 @@ void Cache::RecordHit(const std::shared_ptr<Object>& object, ByteRange read) {
   // A sequential reader counts once per block, at its first byte; small reads here and there now and then.
   const bool first_byte =
       read.offset % object->block_size() == 0 || object->BlockAt(read.offset) != object->BlockAt(read.end() - 1);
-  const bool is_small = read.length * 8 < object->block_size();
-  if (!first_byte && !(is_small && read.offset / 4096 % 16 == 0)) return;
+  if (!first_byte && !(object->IsPiece(read.length) && read.offset / 4096 % 16 == 0)) return;
   const std::unique_lock lock(hits_mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return;  // a lost hit is a slightly worse choice of victim, a wait would cost every reader
   hits_.push_back({object, object->BlockAt(read.end() - 1)});
@@ -169,7 +168,7 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       Tier& tier = *store_->tier(*medium);
       tier.hits.Add();
       tier.hit_bytes.Add(target.size());
-      if (offset_bytes == 0 || target.size() * 8 < object.block_size()) store_->Touch(request.object, block);
+      if (offset_bytes == 0 || object.IsPiece(target.size())) store_->Touch(request.object, block);
       co_return absl::OkStatus();
     }
     if (gate_.closed()) co_return Cancelled("the cache is closing");

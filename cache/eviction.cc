@@ -35,7 +35,7 @@ io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
     }
   }
   tier.Charge(static_cast<int64_t>(bytes));
-  if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
+  EvictIfAbove(tier);
   co_return true;
 }
 
@@ -57,9 +57,11 @@ io::Task<bool> BlockStore::EvictDown(Tier& tier, uint64_t bytes) {
 void BlockStore::SetEvictionAllowed(bool allowed) {
   eviction_allowed_ = allowed;
   if (!allowed) return;
-  for (const auto& tier : tiers_) {
-    if (tier->AboveHigh() && !evicting_[tier->index()]) io::Spawn(EvictInBackground(*tier));
-  }
+  for (const auto& tier : tiers_) EvictIfAbove(*tier);
+}
+
+void BlockStore::EvictIfAbove(Tier& tier) {
+  if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
 }
 
 io::Task<void> BlockStore::EvictInBackground(Tier& tier) {

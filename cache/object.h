@@ -81,6 +81,8 @@ class Object {
   uint32_t block_size() const { return version.block_size_bytes; }
   uint32_t block_count() const { return block_count_; }
   uint32_t BlockLength(uint32_t block) const;
+  // A read of that many bytes is of a small piece of a block.
+  bool IsPiece(uint64_t length_bytes) const { return length_bytes * 8 < block_size(); }
   uint32_t BlockAt(uint64_t offset_bytes) const { return static_cast<uint32_t>(offset_bytes / block_size()); }
 
   // The tier that holds the block.
@@ -139,10 +141,8 @@ class Object {
     Object* object_;
     const uint8_t tier_;
   };
-  // When the cache was last seen to change the tier's file, in the file system's time; kNeverLeft: not in this
-  // process' life. Any thread.
+  // Of a file that the cache has not touched in this process' life.
   static constexpr int64_t kNeverLeft = INT64_MIN;
-  int64_t left_ns(uint8_t tier) const { return left_ns_[tier].load(); }
   // Whether nobody else has changed the file, which was last modified then. Any thread.
   bool IsAsLeft(uint8_t tier, int64_t modified_ns) const {
     const int64_t left = left_ns_[tier].load();

@@ -9,12 +9,6 @@
 #include "common/bytes.h"
 
 namespace sluice::cache {
-namespace {
-
-// Smaller pieces of a block that was proven before are not worth reading the block for.
-constexpr size_t kProvenPieceShare = 8;
-
-}  // namespace
 
 int64_t BlockStore::ModifiedNs(const Object& object, uint8_t tier) const {
   return cache::ModifiedNs(by_medium_[tier]->directory_fd(), Tier::FileName(object.id).c_str());
@@ -40,8 +34,9 @@ io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, Place pl
   bool waited = false;
   for (; object->proving.contains(place.block); waited = true) co_await proved_.Wait();
   DistrustIfChanged(*object, *by_medium_[place.tier], cache::ModifiedNs(place.fd));
-  // Who comes here reads from the device, which may have lost since what was proven once.
-  const bool trusts = waited || target.size() * kProvenPieceShare < object->block_size();
+  // Who comes here reads from the device, which may have lost since what was proven once. A small piece is not worth
+  // reading the block for.
+  const bool trusts = waited || object->IsPiece(target.size());
   if (trusts && place.generation == object->generation && object->IsVerified(place.block)) {
     CO_RETURN_IF_ERROR(co_await io_.Read(place.fd, target, file_offset + place.offset_bytes));
     // SUSPENDED: evicted meanwhile, and perhaps back again, the bytes may be a hole's zeros; or changed.
@@ -67,20 +62,18 @@ io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, Place pl
 io::Task<Status> BlockStore::ReadMedium(std::shared_ptr<Object> object, uint32_t block, Tier& tier,
                                         std::span<std::byte> target) {
   const uint64_t offset = uint64_t{block} * object->block_size();
-  const std::string name = Tier::FileName(object->id);
-  size_t direct = target.size() / AlignedBuffer::kAlignment * AlignedBuffer::kAlignment;
-  if (direct > 0) {
-    auto file = co_await io_.Open(tier.directory_fd(), name, O_RDONLY | O_DIRECT);
-    if (file.status().code() == StatusCode::kInvalidArgument) direct = 0;
-    if (direct > 0) {
-      CO_RETURN_IF_ERROR(file.status());
-      CO_RETURN_IF_ERROR(co_await io_.Read(file->get(), target.first(direct), offset));
-      co_await io_.Close(*std::move(file));
-    }
+  const size_t direct = target.size() / AlignedBuffer::kAlignment * AlignedBuffer::kAlignment;
+  size_t done = 0;
+  if (auto file = co_await OpenReadOnly(object, tier.index(), O_DIRECT); file.ok()) {
+    CO_RETURN_IF_ERROR(co_await io_.Read(file->get(), target.first(direct), offset));
+    co_await io_.Close(*std::move(file));
+    done = direct;
+  } else if (file.status().code() != StatusCode::kInvalidArgument) {
+    co_return file.status();
   }
-  if (direct == target.size()) co_return absl::OkStatus();
-  CO_ASSIGN_OR_RETURN(UniqueFd file, co_await io_.Open(tier.directory_fd(), name, O_RDONLY));
-  const Status status = co_await io_.Read(file.get(), target.subspan(direct), offset + direct);
+  if (done == target.size()) co_return absl::OkStatus();
+  CO_ASSIGN_OR_RETURN(UniqueFd file, co_await OpenReadOnly(object, tier.index()));
+  const Status status = co_await io_.Read(file.get(), target.subspan(done), offset + done);
   co_await io_.Close(std::move(file));
   co_return status;
 }
