@@ -34,7 +34,7 @@ PublishedTrees::PublishedTrees(BlockStore& store, io::Loop& loop, io::BlockingPo
 PublishedTrees::~PublishedTrees() = default;
 
 std::string PublishedTrees::DirectoryOf(uint8_t medium) const {
-  return store_.tier(medium)->options().path + "/published";
+  return fmt::format("{}/{}", store_.tier(medium)->options().path, kDirectory);
 }
 
 void PublishedTrees::Load() {

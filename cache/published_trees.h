@@ -49,6 +49,7 @@ struct TreeInfo {
 class PublishedTrees {
  public:
   static constexpr size_t kBatch = 256;
+  static constexpr const char* kDirectory = "published";  // of a tier
 
   PublishedTrees(BlockStore& store, io::Loop& loop, io::BlockingPool& pool);
   ~PublishedTrees();

@@ -48,6 +48,15 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
   yaml.Integer("uid", 1, 0xfffffffe, &pool->uid);
   pool->gid = pool->uid;
   yaml.Integer("gid", 1, 0xfffffffe, &pool->gid);
+  yaml.Mapping("attached", [&](YamlMapping& attached) -> Status {
+    AttachedConfig& pod = pool->attached.emplace();
+    attached.String("namespace", &pod.pod_namespace);
+    attached.String("serviceAccount", &pod.service_account);
+    RETURN_IF_ERROR(attached.Finish());
+    if (pod.pod_namespace.empty() == pod.service_account.empty()) return absl::OkStatus();
+    return attached.ErrorAt(pod.pod_namespace.empty() ? "namespace" : "serviceAccount",
+                            "is missing; the daemon's pod is known by both, namespace and serviceAccount");
+  });
   yaml.List("tiers", [&](YamlMapping& item) -> Status {
     TierConfig tier;
     RETURN_IF_ERROR(ReadTier(item, &tier));
@@ -109,6 +118,8 @@ std::string PoolDirectory(const std::string& state_directory, const std::string&
   return fmt::format("{}/pools/{}", state_directory, pool);
 }
 
+std::string PoolConfigDirectory(const std::string& state_directory) { return state_directory + "/config"; }
+
 StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string& state_directory) {
   PoolConfigs pools;
   if (!file.empty()) {
@@ -141,6 +152,14 @@ void Write(const PoolConfig& config, YAML::Emitter& out) {
   };
   out << YAML::Key << config.name << YAML::Value << YAML::BeginMap;
   out << YAML::Key << "uid" << YAML::Value << config.uid << YAML::Key << "gid" << YAML::Value << config.gid;
+  if (config.attached) {
+    out << YAML::Key << "attached" << YAML::Value << YAML::BeginMap;
+    if (!config.attached->pod_namespace.empty()) {
+      out << YAML::Key << "namespace" << YAML::Value << config.attached->pod_namespace << YAML::Key << "serviceAccount"
+          << YAML::Value << config.attached->service_account;
+    }
+    out << YAML::EndMap;
+  }
   out << YAML::Key << "tiers" << YAML::Value << YAML::BeginSeq;
   for (const TierConfig& tier : config.tiers) {
     out << YAML::BeginMap << YAML::Key << "medium" << YAML::Value << tier.medium << YAML::Key << "path" << YAML::Value

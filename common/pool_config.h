@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,13 @@ struct TierConfig {
   double low_watermark = 0.90;
 };
 
+// Whose pods may have the pool's directories: those of a service account. Empty: nobody's.
+struct AttachedConfig {
+  std::string pod_namespace;
+  std::string service_account;
+  bool operator==(const AttachedConfig&) const = default;
+};
+
 struct PoolConfig {
   // The user the daemon runs as: of its own, not "nobody", so that no other program shares its rights.
   static constexpr uid_t kUidDefault = 60480;
@@ -40,6 +48,8 @@ struct PoolConfig {
   std::string name = "default";
   uint64_t uid = kUidDefault;
   uint64_t gid = kUidDefault;  // also of the admin socket
+  // The daemon is started by somebody else than the plugin, in a pod of its own.
+  std::optional<AttachedConfig> attached;
   std::vector<TierConfig> tiers;
   std::string policy = "s3-fifo";
   std::string epochs = "auto";  // auto, declared
@@ -74,6 +84,9 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
 
 // STATE_DIRECTORY/pools/NAME.
 std::string PoolDirectory(const std::string& state_directory, const std::string& pool);
+
+// STATE_DIRECTORY/config: what the plugin tells each daemon is NAME.yaml there.
+std::string PoolConfigDirectory(const std::string& state_directory);
 
 // The configuration as YAML, defaults filled in.
 std::string ToYaml(const PoolConfig& config);

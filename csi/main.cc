@@ -10,15 +10,19 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <thread>
 
 #include "common/unix_socket.h"
 #include "csi/controller_service.h"
+#include "csi/daemon_volumes.h"
 #include "csi/identity_service.h"
 #include "csi/node_admin_service.h"
 #include "csi/node_service.h"
+#include "csi/owner_maps.h"
+#include "csi/pool_directories.h"
 #include "csi/privileges.h"
 #include "csi/restorer.h"
 
@@ -60,15 +64,28 @@ StatusOr<UniqueFd> LockState(const std::string& directory) {
   return lock;
 }
 
+// A plugin that starts no daemon can do without the most of what root may: what it needs it for is done here.
+Status GiveUpPrivileges(const PoolConfigs& configs, const std::string& state_directory) {
+  const auto is_attached = [](const auto& entry) { return entry.second.attached.has_value(); };
+  if (!std::ranges::all_of(configs, is_attached)) return KeepRightsToStartDaemons();
+  std::vector<gid_t> groups;
+  for (const auto& [name, config] : configs) {
+    RETURN_IF_ERROR(MakePoolDirectories(state_directory, config));
+    groups.push_back(static_cast<gid_t>(config.gid));
+  }
+  return KeepRightToMount(groups);
+}
+
 Status Serve(const Flags& flags, const sigset_t& signals) {
-  RETURN_IF_ERROR(DropPrivileges());
   if (::geteuid() != 0) return PermissionDenied("sluice-csi mounts file systems: it must run as root");
   std::error_code error;
   std::filesystem::create_directories(flags.state_directory, error);
   if (error) return Unavailable("--state-dir {}: {}", flags.state_directory, error.message());
   ASSIGN_OR_RETURN(const UniqueFd lock, LockState(flags.state_directory));
-  ASSIGN_OR_RETURN(const std::string socket, PrepareSocket(flags.endpoint));
   ASSIGN_OR_RETURN(const PoolConfigs configs, LoadPoolConfigs(flags.config_file, flags.state_directory));
+  ASSIGN_OR_RETURN(const std::unique_ptr<OwnerMaps> owner_maps, OwnerMaps::Start());
+  RETURN_IF_ERROR(GiveUpPrivileges(configs, flags.state_directory));
+  ASSIGN_OR_RETURN(const std::string socket, PrepareSocket(flags.endpoint));
   ASSIGN_OR_RETURN(const auto records, VolumeRecords::Open(flags.state_directory + "/volumes"));
   const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "sluiced";
   const Mounter mounter(flags.kubelet_directory);
@@ -85,7 +102,13 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
   IdentityService identity(*pools);
   ControllerService controller(*records, *pools);
   NodeAdminService node_admin(*pools);
-  NodeService node(flags.node_id, mounter, staging, *pools, turns);
+  const DaemonVolumes daemon_volumes(mounter, *pools, flags.state_directory);
+  NodeService node(flags.node_id, {.mounter = mounter,
+                                   .staging = staging,
+                                   .pools = *pools,
+                                   .daemon_volumes = daemon_volumes,
+                                   .owner_maps = *owner_maps,
+                                   .turns = turns});
 
   grpc::ResourceQuota quota("csi");
   quota.SetMaxThreads(64);

@@ -3,12 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,34 +58,6 @@ class Checker {
   uint64_t entries_ = 0;
 };
 
-Status WriteMap(pid_t pid, const char* file, uint32_t inside, uint32_t outside) {
-  const UniqueFd fd(::open(fmt::format("/proc/{}/{}", pid, file).c_str(), O_WRONLY | O_CLOEXEC));
-  const std::string line = fmt::format("{} {} 1", inside, outside);
-  if (!fd.valid() || ::write(fd.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    return ErrnoStatus(errno, file);
-  }
-  return absl::OkStatus();
-}
-
-// A user namespace in which the daemon's ids stand for the shown ones. It takes a process to make one.
-StatusOr<UniqueFd> MakeOwnerMap(const NativeTree::Owners& owners) {
-  const long pid = ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
-  if (pid < 0) return ErrnoStatus(errno, "a user namespace for an idmapped mount");
-  if (pid == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) ::pause();
-  }
-  const auto child = static_cast<pid_t>(pid);
-  Status status = WriteMap(child, "uid_map", owners.daemon_uid, owners.shown_uid);
-  if (status.ok()) status = WriteMap(child, "gid_map", owners.daemon_gid, owners.shown_gid);
-  UniqueFd map(::open(fmt::format("/proc/{}/ns/user", child).c_str(), O_RDONLY | O_CLOEXEC));
-  if (status.ok() && !map.valid()) status = ErrnoStatus(errno, "the user namespace");
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  if (!status.ok()) return status;
-  return map;
-}
-
 StatusOr<UniqueFd> OpenBelow(int root, const std::string& path) {
   open_how how{};
   how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -110,22 +79,21 @@ size_t NamePosition(const std::string& root) {
 
 }  // namespace
 
-Status NativeTree::Check(int root, const Owners& owners) {
+Status NativeTree::Check(int root, uid_t owner) {
   struct stat st{};
   if (::fstat(root, &st) != 0) return ErrnoStatus(errno, "the published tree");
-  if (!S_ISDIR(st.st_mode) || st.st_uid != owners.daemon_uid) {
+  if (!S_ISDIR(st.st_mode) || st.st_uid != owner) {
     return PermissionDenied("the published tree is no directory of the pool's own");
   }
   UniqueFd directory(::openat(root, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory.valid()) return ErrnoStatus(errno, "the published tree");
-  return Checker(owners.daemon_uid, st.st_dev).CheckDirectory(std::move(directory), "", 0);
+  return Checker(owner, st.st_dev).CheckDirectory(std::move(directory), "", 0);
 }
 
-Status NativeTree::Mount(int root, int target, const Owners& owners, const Mounter::BindOptions& options) {
+Status NativeTree::Mount(int root, int target, int owner_map, const Mounter::BindOptions& options) {
   ASSIGN_OR_RETURN(const UniqueFd shown, OpenBelow(root, options.sub_path));
   const UniqueFd tree(::open_tree(shown.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
   if (!tree.valid()) return ErrnoStatus(errno, "clone the mount of the published tree");
-  ASSIGN_OR_RETURN(const UniqueFd owner_map, MakeOwnerMap(owners));
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_IDMAP;
   (options.no_exec ? attributes.attr_set : attributes.attr_clr) |= MOUNT_ATTR_NOEXEC;
@@ -133,7 +101,7 @@ Status NativeTree::Mount(int root, int target, const Owners& owners, const Mount
     attributes.attr_clr |= MOUNT_ATTR__ATIME;
     attributes.attr_set |= MOUNT_ATTR_NOATIME;
   }
-  attributes.userns_fd = static_cast<uint64_t>(owner_map.get());
+  attributes.userns_fd = static_cast<uint64_t>(owner_map);
   if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) != 0) {
     return errno == EINVAL ? FailedPrecondition("this kernel or file system has no idmapped mounts")
                            : ErrnoStatus(errno, "make the published tree's mount read-only");

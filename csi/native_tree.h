@@ -25,18 +25,12 @@ class NativeTree {
   static constexpr uint64_t kEntriesMax = 20'000'000;
   static constexpr int kDepthMax = 512;
 
-  struct Owners {
-    uid_t daemon_uid = 0;  // of the files in the cache
-    gid_t daemon_gid = 0;
-    uid_t shown_uid = 0;  // as whose they are seen in the volume
-    gid_t shown_gid = 0;
-  };
+  // The tree with `root` (O_PATH is enough), made by the user `owner`, may be shown.
+  static Status Check(int root, uid_t owner);
 
-  // The tree with `root` (O_PATH is enough) may be shown.
-  static Status Check(int root, const Owners& owners);
-
-  // Shows the tree, or what is at options.sub_path of it, at the directory `target`.
-  static Status Mount(int root, int target, const Owners& owners, const Mounter::BindOptions& options);
+  // Shows the tree, or what is at options.sub_path of it, at the directory `target`, with the owners that the user
+  // namespace `owner_map` says.
+  static Status Mount(int root, int target, int owner_map, const Mounter::BindOptions& options);
 
   static bool IsName(const std::string& name);
   // The tree that a line of the mount table shows; empty when it shows none.

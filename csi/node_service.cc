@@ -138,9 +138,18 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.target_path(), "NodePublishVolume", "target_path"));
   if (!request.has_volume_capability()) return InvalidArgument("NodePublishVolume: 'volume_capability' is missing");
   RETURN_IF_ERROR(CheckCapability(request.volume_capability()));
+  if (const StringMap context = ToMap(request.volume_context()); DaemonVolumes::IsAskedFor(context)) {
+    const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
+    if (!turn.held()) return TurnTimedOut(request.volume_id());
+    return daemon_volumes_.Publish(request.target_path(), context, request.readonly());
+  }
   if (request.staging_target_path().empty()) {
     return FailedPrecondition("NodePublishVolume: 'staging_target_path' is missing; the volume must be staged first");
   }
+  return PublishStaged(request);
+}
+
+Status NodeService::PublishStaged(const v1::NodePublishVolumeRequest& request) {
   ASSIGN_OR_RETURN(const VolumeParameters parameters,
                    ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
   ASSIGN_OR_RETURN(Mounter::BindOptions options, ParseMountFlags(request.volume_capability()));
@@ -184,19 +193,22 @@ Status NodeService::PublishNatively(const broker::v1::VolumeSpec& spec, const st
   }
   Pool* const pool = pools_.Serving(spec.volume_id());
   ASSIGN_OR_RETURN(const Pool::Tree tree, pool->LeaseTree(spec.volume_id()));
-  const NativeTree::Owners owners{static_cast<uid_t>(pool->config().uid), static_cast<gid_t>(pool->config().gid),
-                                  spec.uid(), spec.gid()};
-  Status status = NativeTree::Check(tree.root.get(), owners);
-  if (status.ok()) {
-    const auto directory = mounter_.Open(target);
-    status =
-        directory.ok() ? NativeTree::Mount(tree.root.get(), directory->get(), owners, options) : directory.status();
-  }
+  const Status status = MountTree(tree, *pool, spec, target, options);
   if (!status.ok()) {
     spdlog::error("volume {} cannot be published natively: {}", spec.volume_id(), Message(status));
     ReleaseUnmounted(tree.name);
   }
   return status;
+}
+
+Status NodeService::MountTree(const Pool::Tree& tree, const Pool& pool, const broker::v1::VolumeSpec& spec,
+                              const std::string& target, const Mounter::BindOptions& options) {
+  const PoolConfig config = pool.config();
+  const Owners owners{static_cast<uid_t>(config.uid), static_cast<gid_t>(config.gid), spec.uid(), spec.gid()};
+  RETURN_IF_ERROR(NativeTree::Check(tree.root.get(), owners.daemon_uid));
+  ASSIGN_OR_RETURN(const UniqueFd owner_map, owner_maps_.Make(owners));
+  ASSIGN_OR_RETURN(const UniqueFd directory, mounter_.Open(target));
+  return NativeTree::Mount(tree.root.get(), directory.get(), owner_map.get(), options);
 }
 
 // Lets a tree go that is mounted nowhere any more.
@@ -234,6 +246,12 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   RETURN_IF_ERROR(Require(request.volume_path(), "NodeGetVolumeStats", "volume_path"));
   ASSIGN_OR_RETURN(const auto mount, FindMount(request.volume_path()));
   const Pool* const pool = pools_.Serving(request.volume_id());
+  if (mount && daemon_volumes_.IsAt(request.volume_path())) {
+    ASSIGN_OR_RETURN(const struct statvfs fs, StatVolume(request.volume_path()));
+    AddUsage(fs, reply);
+    reply->mutable_volume_condition()->set_message("a directory of a pool, for its daemon");
+    return absl::OkStatus();
+  }
   if (!mount || !IsOurs(*mount))
     return NotFound("volume {} is not mounted at {}", request.volume_id(), request.volume_path());
   // A tree's file system is the whole tier's: the volume's own numbers come from where it is staged.

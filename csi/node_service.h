@@ -7,8 +7,10 @@
 // Limits:    kTurnDeadline for its turn; the Pool's deadlines; kVolumeDeadline for a volume that may hang.
 #pragma once
 
+#include "csi/daemon_volumes.h"
 #include "csi/keyed_lock.h"
 #include "csi/mounter.h"
+#include "csi/owner_maps.h"
 #include "csi/pools.h"
 #include "csi/staging.h"
 #include "csi/volume_parameters.h"
@@ -23,9 +25,22 @@ class NodeService final : public ::csi::v1::Node::Service {
   static constexpr Duration kVolumeDeadline = std::chrono::seconds(10);
   static constexpr int64_t kVolumesMax = 1024;
 
-  // `turns`: one for each volume.
-  NodeService(std::string node_id, const Mounter& mounter, const Staging& staging, Pools& pools, KeyedLock& turns)
-      : node_id_(std::move(node_id)), mounter_(mounter), staging_(staging), pools_(pools), turns_(turns) {}
+  struct Context {
+    const Mounter& mounter;
+    const Staging& staging;
+    Pools& pools;
+    const DaemonVolumes& daemon_volumes;
+    OwnerMaps& owner_maps;
+    KeyedLock& turns;  // one for each volume
+  };
+  NodeService(std::string node_id, const Context& context)
+      : node_id_(std::move(node_id)),
+        mounter_(context.mounter),
+        staging_(context.staging),
+        pools_(context.pools),
+        daemon_volumes_(context.daemon_volumes),
+        owner_maps_(context.owner_maps),
+        turns_(context.turns) {}
 
 #define SLUICE_CSI_CALL(Name)                                                                                        \
   grpc::Status Name(grpc::ServerContext*, const ::csi::v1::Name##Request* request, ::csi::v1::Name##Response* reply) \
@@ -45,9 +60,12 @@ class NodeService final : public ::csi::v1::Node::Service {
   StatusOr<bool> IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec);
   Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
   Status Publish(const ::csi::v1::NodePublishVolumeRequest& request);
+  Status PublishStaged(const ::csi::v1::NodePublishVolumeRequest& request);
   // Mounts the volume's tree in the cache, if it is complete.
   Status PublishNatively(const broker::v1::VolumeSpec& spec, const std::string& target,
                          const Mounter::BindOptions& options);
+  Status MountTree(const Pool::Tree& tree, const Pool& pool, const broker::v1::VolumeSpec& spec,
+                   const std::string& target, const Mounter::BindOptions& options);
   void ReleaseUnmounted(const std::string& tree);
   Status Unpublish(const ::csi::v1::NodeUnpublishVolumeRequest& request);
   Status GetStats(const ::csi::v1::NodeGetVolumeStatsRequest& request, ::csi::v1::NodeGetVolumeStatsResponse* reply);
@@ -56,6 +74,8 @@ class NodeService final : public ::csi::v1::Node::Service {
   const Mounter& mounter_;
   const Staging& staging_;
   Pools& pools_;
+  const DaemonVolumes& daemon_volumes_;
+  OwnerMaps& owner_maps_;
   KeyedLock& turns_;
 };
 

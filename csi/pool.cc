@@ -11,6 +11,7 @@
 
 #include "csi/mount_table.h"
 #include "csi/native_tree.h"
+#include "csi/pool_directories.h"
 
 namespace sluice::csi {
 
@@ -19,7 +20,7 @@ StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
                    StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.name),
                                        fmt::format("{}/{}", options.run_directory, options.name)));
   std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
-  RETURN_IF_ERROR(pool->PrepareDirectories(pool->configs_.at(pool->name_)));
+  RETURN_IF_ERROR(MakePoolDirectories(pool->options_.state_directory, pool->configs_.at(pool->name_)));
   // What a daemon that is there already was told; the same when there is none.
   auto told = LoadPoolConfigs(pool->ConfigFile(), pool->options_.state_directory);
   pool->found_configs_ = told.ok() && told->contains(pool->name_) ? *std::move(told) : pool->configs_;
@@ -34,6 +35,7 @@ Pool::Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
       name_(options_.name),
       uid_(static_cast<uid_t>(options_.configs.at(name_).uid)),
       gid_(static_cast<gid_t>(options_.configs.at(name_).gid)),
+      is_attached_(options_.configs.at(name_).attached.has_value()),
       staged_(std::move(staged)),
       configs_(options_.configs),
       program_({options_.daemon_program, nullptr}) {}
@@ -61,32 +63,7 @@ bool IsFuseDevice(int fd) {
   return ::fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == fuse;
 }
 
-// Makes the directory, and gives it away. Its parent may be the daemon's own, which may have put a symbolic link there:
-// none is followed.
-Status MakeOwned(const std::string& path, uid_t uid, gid_t gid, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return ErrnoStatus(errno, path);
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) return ErrnoStatus(errno, fmt::format("the pool's directory {}", path));
-  if (::fchown(fd.get(), uid, gid) != 0 || ::fchmod(fd.get(), mode) != 0) return ErrnoStatus(errno, path);
-  return absl::OkStatus();
-}
-
 }  // namespace
-
-Status Pool::PrepareDirectories(const PoolConfig& config) const {
-  const std::string directory = PoolDirectory(options_.state_directory, name());
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(directory).parent_path(), error);
-  if (error) return Unavailable("the pool's directory {}: {}", directory, error.message());
-  RETURN_IF_ERROR(MakeOwned(directory, uid_, gid_, 0750));
-  for (const TierConfig& tier : config.tiers) {
-    // Directories of our own making only: a path that was configured must be there, or it is a mistake.
-    if (!tier.path.starts_with(directory + "/")) continue;
-    RETURN_IF_ERROR(MakeOwned(tier.path, uid_, gid_, 0700));
-    if (tier.medium == "dram") RETURN_IF_ERROR(Mounter::MountTmpfs(tier.path, tier.quota_bytes, uid_, gid_));
-  }
-  return absl::OkStatus();
-}
 
 // Of what was mounted in an earlier boot of the node, nothing is left.
 Status Pool::ForgetUnmounted() {
@@ -232,7 +209,7 @@ void Pool::Resume(MessageSocket& socket, const broker::v1::Hello& hello) {
   const std::lock_guard lock(mutex_);
   daemon_version_ = hello.daemon_version();
   if (was_found_ && ReplaceFound()) {
-    socket.Shutdown();
+    EndDaemon(socket);
     return;
   }
   socket_ = &socket;

@@ -8,6 +8,9 @@
 // When both die the connections are lost. What was staged, and where pods have it, is recorded (StagedVolumes), so that
 // it can be mounted anew (Staging::Restore).
 //
+// An attached daemon (`attached` in the configuration) is started by somebody else, in a pod of its own: the pool waits
+// for it instead, and asks it to stop when another is to take its place.
+//
 // What the daemon is told of its configuration is a file of the pool's own, STATE_DIR/config/NAME.yaml: as the
 // configuration was when it was applied last (Start, Upgrade), whatever has become of --config since.
 //
@@ -28,6 +31,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,6 +67,7 @@ class Pool {
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
   static constexpr Duration kStartDeadline = std::chrono::minutes(5);  // a large index is read first
+  static constexpr Duration kReplaceDeadline = std::chrono::minutes(2);  // an attached one, started by somebody else
   static constexpr Duration kHelloDeadline = std::chrono::seconds(30);
   static constexpr size_t kStrangersMax = 1024;
   static constexpr uint32_t kProtocolVersion = 3;
@@ -130,7 +135,6 @@ class Pool {
   };
 
   Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged);
-  Status PrepareDirectories(const PoolConfig& config) const;
   std::string ConfigFile() const;
   StatusOr<PoolConfigs> Configured() const;
   Status Apply(const PoolConfigs& configs);
@@ -140,6 +144,8 @@ class Pool {
   // Converses with one daemon until it ends; how it ended.
   std::string RunDaemon();
   StatusOr<MessageSocket> Connect() const;
+  StatusOr<MessageSocket> AwaitDaemon();
+  void EndDaemon(MessageSocket& socket);
   StatusOr<MessageSocket> StartDaemon(std::optional<DaemonProcess>& process);
   // How a daemon has ended that has gone from its connection, or that it goes on.
   std::string EndOf(DaemonProcess& process);
@@ -157,7 +163,7 @@ class Pool {
   };
   static Status StatusOf(const StatusOr<Answer>& answer);
   Status SendResumed(MessageSocket& socket);
-  StatusOr<Answer> Ask(broker::v1::Message request, int descriptor, Duration deadline);
+  StatusOr<Answer> Ask(broker::v1::Message request, std::span<const int> descriptors, Duration deadline);
   void OnMountAnswered(const std::string& volume_id, const broker::v1::Result& result);
   uint64_t Generation() const;
   bool Stopping() const;
@@ -172,7 +178,8 @@ class Pool {
   const std::string name_;
   const uid_t uid_;
   const gid_t gid_;
-  TierDirectories tiers_;            // as they were when the daemon started; the supervisor's thread only
+  const bool is_attached_;           // somebody else starts the daemon
+  TierDirectories tiers_;            // as they were when it connected; the supervisor's thread only
   std::set<std::string> held_;       // volumes that the connected daemon serves; the supervisor's thread only
   bool hangs_ = false;               // it says nothing any more; the same
   std::set<std::string> strangers_;  // that it serves and should not, kStrangersMax of them; the same

@@ -29,8 +29,8 @@ void Pool::Supervise() {
     if (Replaces(ended)) continue;
     last_failure_ = fmt::format("sluiced has ended with {}", ended);
     ++restarts_;
-    spdlog::warn("pool {}: sluiced has ended with {}; it is started again in {} ms", name(), ended,
-                 backoff / std::chrono::milliseconds(1));
+    spdlog::warn("pool {}: sluiced has ended with {}; it is {} in {} ms", name(), ended,
+                 is_attached_ ? "looked for again" : "started again", backoff / std::chrono::milliseconds(1));
     if (now - last_ready > kAbortAfter) GiveUpConnections();
     changed_.wait_for(lock, backoff, [this] { return stop_; });
     if (stop_) return;
@@ -83,30 +83,46 @@ StatusOr<MessageSocket> Pool::StartDaemon(std::optional<DaemonProcess>& process)
   }
 }
 
+// Until an attached daemon listens.
+StatusOr<MessageSocket> Pool::AwaitDaemon() {
+  constexpr Duration kPoll = std::chrono::milliseconds(20);
+  const Instant begin = Clock::System().Now();
+  for (;;) {
+    auto socket = Connect();
+    if (socket.ok()) return socket;
+    if (Stopping()) return Unavailable("the plugin stops, or it took too long");
+    std::unique_lock lock(mutex_);
+    last_failure_ = fmt::format("it is attached and does not listen ({}); is its pod running?", Message(socket.status()));
+    if (Clock::System().Now() - begin > (replacement_ ? kReplaceDeadline : kAbortAfter)) return socket;
+    changed_.wait_for(lock, kPoll, [this] { return stop_; });
+  }
+}
+
 std::string Pool::RunDaemon() {
-  tiers_ = TierDirectories::Open(config());
   std::optional<DaemonProcess> process;
-  auto socket = Connect();  // to one that a plugin before this one has left
+  auto socket = is_attached_ ? AwaitDaemon() : Connect();  // to one that a plugin before this one has left
   {
     const std::lock_guard lock(mutex_);
-    was_found_ = socket.ok();
+    was_found_ = socket.ok() && (!is_attached_ || generation_ == 0);
   }
-  if (socket.ok()) {
+  if (!is_attached_ && socket.ok()) {
     if (auto found = DaemonProcess::Listening(socket->fd(), uid_)) {
       process.emplace(*std::move(found));
       const std::lock_guard lock(mutex_);
       running_ = process->Running();
     }
-  } else {
+  } else if (!is_attached_) {
     socket = StartDaemon(process);
   }
   if (!socket.ok()) return std::string(Message(socket.status()));
+  tiers_ = TierDirectories::Open(config());
   held_.clear();
   strangers_.clear();
   hangs_ = false;
   socket->SetReceiveDeadline(kHelloDeadline);
   ReceiveLoop(*socket);
-  return process ? EndOf(*process) : "the loss of its connection";
+  if (process) return EndOf(*process);
+  return hangs_ ? "silence: whoever started it has to end it" : "the loss of its connection";
 }
 
 // Its connection has ended.

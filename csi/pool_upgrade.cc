@@ -5,13 +5,16 @@
 #include <filesystem>
 
 #include "csi/pool.h"
+#include "csi/pool_directories.h"
 #include "csi/record_files.h"
 
 namespace sluice::csi {
 
 using Phase = Replacement::Phase;
 
-std::string Pool::ConfigFile() const { return fmt::format("{}/config/{}.yaml", options_.state_directory, name_); }
+std::string Pool::ConfigFile() const {
+  return fmt::format("{}/{}.yaml", PoolConfigDirectory(options_.state_directory), name_);
+}
 
 // What --config says now.
 StatusOr<PoolConfigs> Pool::Configured() const {
@@ -23,7 +26,10 @@ StatusOr<PoolConfigs> Pool::Configured() const {
     return FailedPrecondition("pool {}: its user and group are {}:{} and cannot become {}:{} while the plugin runs",
                               name_, uid_, gid_, found->second.uid, found->second.gid);
   }
-  RETURN_IF_ERROR(PrepareDirectories(found->second));
+  if (found->second.attached.has_value() != is_attached_) {
+    return FailedPrecondition("pool {}: whether its daemon is attached cannot change while the plugin runs", name_);
+  }
+  RETURN_IF_ERROR(MakePoolDirectories(options_.state_directory, found->second));
   return pools;
 }
 
@@ -48,8 +54,16 @@ void Pool::RollBack() {
 }
 
 StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) {
-  ASSIGN_OR_RETURN(DaemonProcess::Program fresh,
-                   DaemonProcess::Open(program.empty() ? options_.daemon_program : program));
+  if (is_attached_ && !program.empty()) {
+    return FailedPrecondition(
+        "pool {}: its daemon is attached, and runs what its own pod has: give that pod another image", name_);
+  }
+  DaemonProcess::Program fresh;
+  if (is_attached_) {
+    fresh.path = "the attached daemon";
+  } else {
+    ASSIGN_OR_RETURN(fresh, DaemonProcess::Open(program.empty() ? options_.daemon_program : program));
+  }
   const std::string path = fresh.path;
   ASSIGN_OR_RETURN(const PoolConfigs configured, Configured());
   std::unique_lock lock(mutex_);
@@ -65,7 +79,7 @@ StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) 
     replacement_.reset();
     return applied;
   }
-  socket_->Shutdown();
+  EndDaemon(*socket_);
   const auto done = [this] { return replacement_->phase == Phase::kDone || stop_; };
   if (!changed_.wait_for(lock, deadline, done)) {
     FailReplacement(fmt::format("it does not serve after {} ms", deadline / std::chrono::milliseconds(1)));
@@ -77,6 +91,15 @@ StatusOr<Upgraded> Pool::Upgrade(const std::string& program, Duration deadline) 
   return FailedPrecondition("pool {}: {} cannot take over: {}; version {} {}", name(), path, replaced.failure,
                             replaced.upgraded.old_version,
                             replaced.phase == Phase::kDone ? "serves again" : "is being started again");
+}
+
+// So that another is started in its place.
+// REQUIRES: mutex_ is held.
+void Pool::EndDaemon(MessageSocket& socket) {
+  if (!is_attached_) return socket.Shutdown();  // EndOf makes it end
+  broker::v1::Message request;
+  request.mutable_stop();
+  if (const Status sent = socket.Send(request.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
 }
 
 // Called when a daemon has ended, with how: true when the next one is to be started at once.
@@ -120,7 +143,7 @@ void Pool::OnAllResumed() {
 // REQUIRES: mutex_ is held.
 bool Pool::ReplaceFound() {
   if (replacement_) return false;
-  if (daemon_version_ != SLUICE_VERSION) {
+  if (!is_attached_ && daemon_version_ != SLUICE_VERSION) {
     spdlog::info("pool {}: the daemon that there was is of version {}, this plugin of {}: it is replaced", name(),
                  daemon_version_, SLUICE_VERSION);
   } else if (ToYaml(found_configs_.at(name_)) != ToYaml(configs_.at(name_))) {
@@ -140,7 +163,9 @@ bool Pool::ReplaceFound() {
 // REQUIRES: mutex_ is held.
 void Pool::FailReplacement(const std::string& failure) {
   if (replacement_->failure.empty()) replacement_->failure = failure;
-  if (socket_ != nullptr) socket_->Shutdown();
+  if (socket_ == nullptr) return;
+  EndDaemon(*socket_);
+  socket_->Shutdown();
 }
 
 }  // namespace sluice::csi

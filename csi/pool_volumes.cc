@@ -1,4 +1,5 @@
 // Pool: what is asked of the daemon, and the volumes it serves.
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include "csi/native_tree.h"
@@ -12,7 +13,8 @@ Status Pool::StatusOf(const StatusOr<Answer>& answer) {
   return MakeStatus(static_cast<StatusCode>(answer->result.code()), answer->result.message());
 }
 
-StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, int descriptor, Duration deadline) {
+StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, std::span<const int> descriptors,
+                                   Duration deadline) {
   std::unique_lock lock(mutex_);
   if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", name(), last_failure_);
   const uint64_t number = next_number_++;
@@ -20,7 +22,6 @@ StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, int descriptor, Du
   request.set_number(number);
   pending_[number] = std::nullopt;
   if (request.has_mount()) mounting_[number] = request.mount().volume().volume_id();
-  const std::span<const int> descriptors(&descriptor, descriptor >= 0 ? 1 : 0);
   Status status = socket_->Send(request.SerializeAsString(), descriptors);
   const auto answered = [&] { return pending_[number].has_value() || socket_ == nullptr || generation_ != generation; };
   if (status.ok() && !changed_.wait_for(lock, deadline, answered)) {
@@ -49,7 +50,7 @@ Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const st
     volume.fuse_fd = std::move(mount.fd);
     volume.fuse_init = std::move(mount.fuse_init);
   }
-  const Status status = StatusOf(Ask(std::move(request), descriptor, kMountDeadline));
+  const Status status = StatusOf(Ask(std::move(request), {&descriptor, 1}, kMountDeadline));
   const std::lock_guard lock(mutex_);
   if (status.ok()) return staged_->Put(spec, staging_path);
   volumes_.erase(spec.volume_id());
@@ -64,7 +65,7 @@ Status Pool::Unmount(const std::string& volume_id) {
   }
   broker::v1::Message request;
   request.mutable_unmount()->set_volume_id(volume_id);
-  const auto answer = Ask(std::move(request), -1, kMountDeadline);
+  const auto answer = Ask(std::move(request), {}, kMountDeadline);
   // A daemon that dies over it has forgotten the volume, too.
   if (!answer.ok() && answer.status().code() != StatusCode::kUnavailable) return answer.status();
   return absl::OkStatus();
@@ -73,7 +74,16 @@ Status Pool::Unmount(const std::string& volume_id) {
 StatusOr<Pool::Tree> Pool::LeaseTree(const std::string& volume_id) {
   broker::v1::Message request;
   request.mutable_lease_tree()->set_volume_id(volume_id);
-  auto answer = Ask(std::move(request), -1, kLeaseDeadline);
+  // The daemon may live in another mount namespace, whose mounts cannot be cloned into this one.
+  std::vector<UniqueFd> directories;
+  std::vector<int> descriptors;
+  for (const TierConfig& tier : config().tiers) {
+    UniqueFd fd(::open(tier.path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid()) continue;
+    descriptors.push_back(fd.get());
+    directories.push_back(std::move(fd));
+  }
+  auto answer = Ask(std::move(request), descriptors, kLeaseDeadline);
   RETURN_IF_ERROR(StatusOf(answer));
   if (!answer->descriptor.valid() || !NativeTree::IsName(answer->result.tree())) {
     return Internal("pool {}: the daemon's lease of a tree has no directory, or no name", name());

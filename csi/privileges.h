@@ -1,16 +1,26 @@
-// What the plugin may do at most, whatever its container or unit has given it.
+// What the plugin gives up when it starts, so that a fault in it is worth less: everything that it does not need.
 //
-// Threads:  call before any other thread begins: capabilities are a thread's.
+// Threads:  before any other thread begins; the calls count for those that begin later.
+// Errors:   what the kernel says.
 #pragma once
+
+#include <sys/types.h>
+
+#include <initializer_list>
+#include <vector>
 
 #include "common/status.h"
 
 namespace sluice::csi {
 
-// Gives up every capability that mounting, owning the pools' directories and starting their daemons does not need, for
-// this process and all that it starts, and lets nobody regain one (no_new_privs). What the process does not have it
-// goes without: a call that needs it fails with its name.
-// Error: what the kernel says.
-Status DropPrivileges();
+// Of the calling process' capabilities these alone are left, and it can gain no others, nor can what it starts.
+Status KeepCapabilities(std::initializer_list<int> capabilities);
+
+// Of a plugin that starts daemons, as users of their own, in directories that it makes for them.
+Status KeepRightsToStartDaemons();
+
+// Of a plugin whose daemons are all attached: CAP_SYS_ADMIN alone, and membership of the pools' groups, which lets it
+// into their directories.
+Status KeepRightToMount(const std::vector<gid_t>& groups);
 
 }  // namespace sluice::csi

@@ -1,6 +1,8 @@
 #include "daemon/broker_client.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <future>
 
@@ -17,7 +19,7 @@ io::Task<void> BuildTree(cache::PublishedTrees& trees, std::shared_ptr<Mount> mo
 
 }  // namespace
 
-void BrokerClient::Run(const std::string& version) {
+void BrokerClient::Run(const std::string& version, bool ends_alone) {
   workers_.emplace(loop_, kWorkers);
   while (!stop_) {
     auto accepted = socket_.Accept(kAloneMax);
@@ -25,7 +27,7 @@ void BrokerClient::Run(const std::string& version) {
       Converse(std::make_shared<MessageSocket>(*std::move(accepted)), version);
     } else if (accepted.status().code() != StatusCode::kDeadlineExceeded) {
       break;
-    } else if (!mounts_.AnyServed()) {
+    } else if (ends_alone && !mounts_.AnyServed()) {
       spdlog::info("no plugin for {} s, and nothing is mounted: sluiced ends", kAloneMax / std::chrono::seconds(1));
       break;
     }
@@ -54,9 +56,8 @@ void BrokerClient::Converse(const Connection& connection, const std::string& ver
     }
     if (TakeAtOnce(connection, *request)) continue;
     if (request->mount().resume()) ++resuming_;
-    auto descriptor = std::make_shared<UniqueFd>();
-    if (!received->descriptors.empty()) *descriptor = std::move(received->descriptors.front());
-    workers_->Start([this, connection, request, descriptor] { Carry(connection, *request, std::move(*descriptor)); });
+    auto descriptors = std::make_shared<std::vector<UniqueFd>>(std::move(received->descriptors));
+    workers_->Start([this, connection, request, descriptors] { Carry(connection, *request, *descriptors); });
   }
   link_.Set(nullptr);
   if (!stop_) spdlog::warn("the plugin has gone; {} volumes are served without it", mounts_.All().size());
@@ -100,6 +101,9 @@ bool BrokerClient::TakeAtOnce(const Connection& connection, broker::v1::Message&
     });
   } else if (message.has_release_tree()) {
     loop_.Post([this, name = message.release_tree().tree()] { trees_.Release(name); });
+  } else if (message.has_stop()) {
+    spdlog::info("the plugin asks for it: sluiced stops");
+    Stop();
   } else if (message.has_resumed()) {
     const auto& mounted = message.resumed().mounted_trees();
     loop_.Post([this, names = std::set<std::string>(mounted.begin(), mounted.end())] { trees_.KeepLeased(names); });
@@ -117,7 +121,22 @@ Status BrokerClient::MountVolume(const broker::v1::Mount& request, UniqueFd desc
   return absl::OkStatus();
 }
 
-StatusOr<UniqueFd> BrokerClient::LeaseTree(const std::string& volume_id, std::string* name) {
+// The same directory, opened below one of `tiers`.
+StatusOr<UniqueFd> BrokerClient::OpenBelow(std::span<const UniqueFd> tiers, UniqueFd directory,
+                                           const std::string& name) {
+  struct stat own{};
+  if (::fstat(directory.get(), &own) != 0) return ErrnoStatus(errno, "a published tree");
+  const std::string path = fmt::format("{}/{}", cache::PublishedTrees::kDirectory, name);
+  for (const UniqueFd& tier : tiers) {
+    UniqueFd fd(::openat(tier.get(), path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st{};
+    if (fd.valid() && ::fstat(fd.get(), &st) == 0 && st.st_dev == own.st_dev && st.st_ino == own.st_ino) return fd;
+  }
+  return directory;
+}
+
+StatusOr<UniqueFd> BrokerClient::LeaseTree(const std::string& volume_id, std::span<const UniqueFd> tiers,
+                                           std::string* name) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Mount> mount, mounts_.Find(volume_id));
   *name = TreeOptionsOf(mount->spec).name;
   const auto built = std::make_shared<std::promise<Status>>();
@@ -127,21 +146,23 @@ StatusOr<UniqueFd> BrokerClient::LeaseTree(const std::string& volume_id, std::st
     return FailedPrecondition("the volume's tree is still being made");
   }
   RETURN_IF_ERROR(result.get());
-  return io::RunOn(loop_, [&] { return trees_.Lease(*name); });
+  ASSIGN_OR_RETURN(UniqueFd directory, io::RunOn(loop_, [&] { return trees_.Lease(*name); }));
+  return OpenBelow(tiers, std::move(directory), *name);
 }
 
-void BrokerClient::Carry(const Connection& connection, const broker::v1::Message& request, UniqueFd descriptor) {
+void BrokerClient::Carry(const Connection& connection, const broker::v1::Message& request,
+                         std::vector<UniqueFd>& descriptors) {
   broker::v1::Message answer;
   answer.set_number(request.number());
   Status status;
   UniqueFd shared;
   if (request.has_mount()) {
-    status = MountVolume(request.mount(), std::move(descriptor));
+    status = MountVolume(request.mount(), descriptors.empty() ? UniqueFd() : std::move(descriptors.front()));
     if (request.mount().resume()) ResumedOne();
   } else if (request.has_unmount()) {
     status = mounts_.Remove(request.unmount().volume_id());
   } else if (request.has_lease_tree()) {
-    auto tree = LeaseTree(request.lease_tree().volume_id(), answer.mutable_result()->mutable_tree());
+    auto tree = LeaseTree(request.lease_tree().volume_id(), descriptors, answer.mutable_result()->mutable_tree());
     status = tree.status();
     if (tree.ok()) shared = *std::move(tree);
   } else {
@@ -150,8 +171,8 @@ void BrokerClient::Carry(const Connection& connection, const broker::v1::Message
   answer.mutable_result()->set_code(static_cast<int>(status.code()));
   answer.mutable_result()->set_message(std::string(Message(status)));
   const int shared_fd = shared.get();
-  const std::span<const int> descriptors(&shared_fd, shared.valid() ? 1 : 0);
-  if (const Status sent = connection->Send(answer.SerializeAsString(), descriptors); !sent.ok()) {
+  const std::span<const int> given(&shared_fd, shared.valid() ? 1 : 0);
+  if (const Status sent = connection->Send(answer.SerializeAsString(), given); !sent.ok()) {
     spdlog::warn("{}", Message(sent));
   }
 }

@@ -5,8 +5,7 @@
 //
 // Threads:   one that accepts and receives; requests are carried out on a few workers, so that a slow source holds up
 //            no other volume, and answered from there.
-// Limits:    one plugin at a time; kWorkers requests at a time, the rest wait in order; kAloneMax without a plugin and
-//            without a volume, then Run returns.
+// Limits:    one plugin at a time; kWorkers requests at a time, the rest wait in order.
 // Errors:    go back to the plugin as Results.
 #pragma once
 
@@ -45,8 +44,9 @@ class BrokerClient {
         loop_(loop),
         on_resumed_(std::move(on_resumed)) {}
 
-  // Serves one plugin after the other until Stop.
-  void Run(const std::string& version);
+  // Serves one plugin after the other until Stop; if it `ends_alone`, until there has been none for kAloneMax and no
+  // volume either.
+  void Run(const std::string& version, bool ends_alone);
   // Any thread.
   void Stop();
 
@@ -57,9 +57,11 @@ class BrokerClient {
   Status TellOf(MessageSocket& connection, Mount& mount);
   // True when the message needs no worker.
   bool TakeAtOnce(const Connection& connection, broker::v1::Message& message);
-  void Carry(const Connection& connection, const broker::v1::Message& request, UniqueFd descriptor);
+  void Carry(const Connection& connection, const broker::v1::Message& request, std::vector<UniqueFd>& descriptors);
   Status MountVolume(const broker::v1::Mount& request, UniqueFd descriptor);
-  StatusOr<UniqueFd> LeaseTree(const std::string& volume_id, std::string* name);
+  // `tiers`: their directories, as the plugin sees them.
+  StatusOr<UniqueFd> LeaseTree(const std::string& volume_id, std::span<const UniqueFd> tiers, std::string* name);
+  static StatusOr<UniqueFd> OpenBelow(std::span<const UniqueFd> tiers, UniqueFd directory, const std::string& name);
   void ResumedOne();
 
   BrokerSocket& socket_;

@@ -27,7 +27,8 @@ StatusOr<std::unique_ptr<BrokerSocket>> BrokerSocket::Listen(const std::string& 
   ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
   if (IsAnswered(address, SOCK_SEQPACKET)) return FailedPrecondition("another daemon listens at {}", path);
   std::unique_ptr<BrokerSocket> socket(new BrokerSocket);
-  ASSIGN_OR_RETURN(socket->listener_, ListenAt(path, SOCK_SEQPACKET, 0600, kBacklog));
+  // For its group: an attached daemon's plugin is root without the right to override modes, and a member.
+  ASSIGN_OR_RETURN(socket->listener_, ListenAt(path, SOCK_SEQPACKET, 0660, kBacklog));
   socket->path_ = path;
   return socket;
 }

@@ -76,7 +76,7 @@ struct Daemon::Parts {
                                         "Time that reads and jobs waited for a throttle", {}, 1e-9)),
         mounts_gauge(metrics.AddGauge("sluice_mounts", "Volumes that are served")),
         node_limits(loop, &throttled_ns) {
-    metrics.AddCounter("sluice_daemon_restarts_total", "Times the plugin has started this daemon again")
+    metrics.AddCounter("sluice_daemon_restarts_total", "Times this daemon was started again")
         .Add(options.restarts);
     metrics.AddGauge("sluice_start_time_seconds", "When the daemon started, in seconds since 1970")
         .Set(std::chrono::duration_cast<std::chrono::seconds>(Clock::System().Wall().time_since_epoch()).count());
@@ -199,7 +199,7 @@ Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Daemon::~Daemon() { parts_->Close(); }
 
-void Daemon::Run() { parts_->broker->Run(parts_->options.version); }
+void Daemon::Run() { parts_->broker->Run(parts_->options.version, !parts_->options.attached); }
 void Daemon::Stop() { parts_->broker->Stop(); }
 
 }  // namespace sluice::daemon

@@ -18,7 +18,8 @@ struct DaemonOptions {
   PoolConfig config;
   std::string version;
   std::string confinement;  // see Confine
-  uint64_t restarts = 0;    // of this pool's daemon since the plugin started
+  uint64_t restarts = 0;    // of this pool's daemon since who starts it has started
+  bool attached = false;    // somebody else than the plugin starts it
 };
 
 class Daemon {
@@ -27,7 +28,7 @@ class Daemon {
   static StatusOr<std::unique_ptr<Daemon>> Start(DaemonOptions options);
   ~Daemon();
 
-  // Until Stop, or until there has been no plugin and no volume for some time.
+  // Until Stop or, when it is not attached, until there has been no plugin and no volume for some time.
   void Run();
   void Stop();
 

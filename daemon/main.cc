@@ -1,8 +1,10 @@
-// sluiced: the unprivileged cache daemon of one pool. The plugin starts it; see docs/architecture.md.
+// sluiced: the unprivileged cache daemon of one pool. The plugin starts it, or it is attached; see docs/architecture.md.
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "common/pool_config.h"
 #include "daemon/confinement.h"
 #include "daemon/daemon.h"
+#include "daemon/keep_alive.h"
 #include "daemon/metrics_server.h"
 
 namespace sluice::daemon {
@@ -60,34 +63,64 @@ StatusOr<std::string> ConfineTo(const PoolConfig& config, const std::string& poo
   return Confine(to);
 }
 
-Status Serve(const std::string& config_file, const std::string& state_directory, const std::string& pool,
-             uint64_t restarts) {
-  ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(config_file, state_directory));
+struct Flags {
+  std::string config_file;
+  std::string state_directory;
+  std::string pool = "default";
+  bool attached = false;
+  uint64_t restarts = 0;
+};
+
+// One daemon at a time serves a pool. An attached one waits for the one before it: its pod may start before that one's
+// has ended.
+StatusOr<UniqueFd> LockPool(const std::string& directory, bool waits) {
+  const std::string path = directory + "/daemon.lock";
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!lock.valid()) return ErrnoStatus(errno, path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (!waits) return FailedPrecondition("another daemon serves the pool: it has locked {}", path);
+  spdlog::info("another daemon serves the pool; this one waits for its end");
+  if (::flock(lock.get(), LOCK_EX) != 0) return ErrnoStatus(errno, path);
+  return lock;
+}
+
+Status Serve(const Flags& flags) {
+  const std::string& pool = flags.pool;
+  const std::string directory = PoolDirectory(flags.state_directory, pool);
+  if (::geteuid() == 0) return FailedPrecondition("sluiced must not run as root; it needs a user of its own");
+  ASSIGN_OR_RETURN(const UniqueFd lock, LockPool(directory, flags.attached));
+  ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(flags.config_file, flags.state_directory));
   const auto found = pools.find(pool);
-  if (found == pools.end()) return NotFound("the configuration {} has no pool '{}'", config_file, pool);
+  if (found == pools.end()) return NotFound("the configuration {} has no pool '{}'", flags.config_file, pool);
   PoolConfig config = found->second;
   spdlog::set_level(spdlog::level::from_str(config.log_level));
-  if (::geteuid() == 0)
-    return FailedPrecondition("sluiced must not run as root; sluice-csi starts it as a user of its own");
   const uint64_t memory = MemoryLimit();
   if (const std::string lowered = FitMemory(pools, memory, &config); !lowered.empty()) {
     spdlog::warn("{} of memory, by a control group or the machine, is less than configured: {}", FormatBytes(memory),
                  lowered);
   }
   ::umask(0077);  // names and bytes of the datasets are the pool's alone
-  ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config, PoolDirectory(state_directory, pool)));
+  ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config, directory));
   spdlog::info("confined by: {}", confinement);
   SignalWatch signals;
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
-                   Daemon::Start({.pool_directory = PoolDirectory(state_directory, pool),
+                   Daemon::Start({.pool_directory = directory,
                                   .config = config,
                                   .version = SLUICE_VERSION,
                                   .confinement = confinement,
-                                  .restarts = restarts}));
+                                  .restarts = flags.restarts,
+                                  .attached = flags.attached}));
   signals.Start(*daemon);
   daemon->Run();
   signals.Stop();
   return absl::OkStatus();
+}
+
+int Run(const Flags& flags) {
+  const Status status = Serve(flags);
+  if (status.ok()) return 0;
+  spdlog::error("{}", Message(status));
+  return 1;
 }
 
 // Buffers of megabytes come and go with every fetch. Kept by the allocator, in one arena, they cost no page faults;
@@ -105,19 +138,20 @@ int main(int argc, char** argv) {
   sluice::daemon::KeepBuffers();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("sluiced"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l sluiced[%P] %v");
-  CLI::App app("sluiced: serves the volumes of one pool from its cache. Started by sluice-csi.");
-  std::string config_file;
-  std::string state_directory;
-  std::string pool = "default";
-  app.add_option("--config", config_file, "Configuration file (docs/configuration.md); none: the defaults");
-  app.add_option("--state-dir", state_directory, "The plugin's state directory")->required();
-  app.add_option("--pool", pool, "The pool to serve");
-  uint64_t restarts = 0;
-  app.add_option("--restarts", restarts, "How often the plugin has started this daemon again");
+  CLI::App app("sluiced: serves the volumes of one pool from its cache. Started by sluice-csi, or attached to it.");
+  sluice::daemon::Flags flags;
+  app.add_option("--config", flags.config_file, "Configuration file (docs/configuration.md); none: the defaults");
+  app.add_option("--state-dir", flags.state_directory, "The plugin's state directory")->required();
+  app.add_option("--pool", flags.pool, "The pool to serve")->capture_default_str();
+  app.add_flag("--attached", flags.attached,
+               "Not started by sluice-csi (docs/operations.md): waits for the pool's daemon before it to end, and is "
+               "started again when it dies");
+  app.add_option("--restarts", flags.restarts, "How often the plugin has started this daemon again");
   app.set_version_flag("--version", SLUICE_VERSION);
   CLI11_PARSE(app, argc, argv);
-  const sluice::Status status = sluice::daemon::Serve(config_file, state_directory, pool, restarts);
-  if (status.ok()) return 0;
-  spdlog::error("{}", sluice::Message(status));
-  return 1;
+  if (!flags.attached) return sluice::daemon::Run(flags);
+  return sluice::daemon::KeepAlive([&flags](uint64_t restarts) {
+    flags.restarts = restarts;
+    return sluice::daemon::Run(flags);
+  });
 }

@@ -1,8 +1,14 @@
 """A mixed load on volumes: threads that read in every way a program may, compare every byte, and note what went wrong."""
 
+import json
 import mmap
 import os
+import pathlib
 import random
+import select
+import subprocess
+import sys
+import tempfile
 import threading
 
 MIB = 1 << 20
@@ -89,3 +95,43 @@ class Load:
         for thread in self.threads:
             thread.join(120)
         assert not any(thread.is_alive() for thread in self.threads), "a reader hangs"
+
+
+class Apart:
+    """A Load on the large files at a path, in a process of its own: a page fault that waits for a daemon stops whole
+    Python processes, which then cannot start one."""
+
+    def __init__(self, path, count):
+        self.output = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([sys.executable, __file__, str(path), str(count)], stdin=subprocess.PIPE, stdout=self.output, text=True)
+        self.problems = None
+
+    @property
+    def reads(self):
+        """So far."""
+        self.output.seek(0)
+        return max([0, *(json.loads(line)["reads"] for line in self.output.read().splitlines(keepends=True) if line.endswith("\n"))])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        try:
+            self.process.wait(60)
+        finally:
+            self.process.kill()
+        self.output.seek(0)
+        self.problems = json.loads(self.output.read().splitlines()[-1])["problems"]
+
+
+def main(path, count):
+    want = {f"f{i:02}": data(2 * MIB + i, i) for i in range(count)}
+    with Load({pathlib.Path(path): want}) as readers:
+        while not select.select([sys.stdin], [], [], 0.02)[0]:
+            print(json.dumps({"reads": readers.reads}), flush=True)
+    print(json.dumps({"reads": readers.reads, "problems": readers.problems}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
