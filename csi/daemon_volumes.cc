@@ -42,13 +42,15 @@ Status CheckKeys(const StringMap& context) {
 Status CheckPod(const PoolConfig& pool, const StringMap& context) {
   const std::string whose = fmt::format("{}/{}", Get(context, kNamespace), Get(context, kServiceAccount));
   if (!pool.attached) {
-    return PermissionDenied("pool {}: the plugin starts its daemon itself: no pod gets its directories (the "
-                            "configuration has no 'attached')", pool.name);
+    return PermissionDenied(
+        "pool {}: the plugin starts its daemon itself: no pod gets its directories (the "
+        "configuration has no 'attached')",
+        pool.name);
   }
   const std::string allowed = fmt::format("{}/{}", pool.attached->pod_namespace, pool.attached->service_account);
   if (pool.attached->service_account.empty() || whose != allowed) {
-    return PermissionDenied("pool {}: its directories are for pods of the service account '{}', not of '{}'",
-                            pool.name, allowed, whose);
+    return PermissionDenied("pool {}: its directories are for pods of the service account '{}', not of '{}'", pool.name,
+                            allowed, whose);
   }
   return absl::OkStatus();
 }
@@ -73,12 +75,10 @@ StatusOr<UniqueFd> OpenDirectory(const std::string& path) {
 
 // With what is mounted below it, now and later: the DRAM tier's tmpfs. What happens at the target stays there.
 Status MountTree(int source, int target, bool read_only) {
-  const UniqueFd tree(
-      ::open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
+  const UniqueFd tree(::open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
   if (!tree.valid()) return ErrnoStatus(errno, "clone the mount of a pool's directory");
   mount_attr attributes{};
-  attributes.attr_set =
-      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | (read_only ? MOUNT_ATTR_RDONLY : 0);
+  attributes.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | (read_only ? MOUNT_ATTR_RDONLY : 0);
   attributes.propagation = MS_SLAVE;
   if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
     return ErrnoStatus(errno, "the mount of a pool's directory");

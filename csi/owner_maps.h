@@ -1,7 +1,7 @@
 // User namespaces in which a daemon's ids stand for the ones that a volume shows: what idmapped mounts are made with.
 //
-// To map ids that are not one's own takes CAP_SETUID, CAP_SETGID and CAP_SETFCAP. The plugin gives those up; a process of
-// its own keeps them and nothing else, from Start to the destructor, and writes the maps.
+// To map ids that are not one's own takes CAP_SETUID, CAP_SETGID and CAP_SETFCAP. The plugin gives those up; a process
+// of its own keeps them and nothing else, from Start to the destructor, and writes the maps.
 //
 // Threads:  Start before any other thread; Make from any thread.
 // Owns:     that process. It ends with the plugin, however that ends.

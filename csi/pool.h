@@ -66,7 +66,7 @@ class Pool {
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
-  static constexpr Duration kStartDeadline = std::chrono::minutes(5);  // a large index is read first
+  static constexpr Duration kStartDeadline = std::chrono::minutes(5);    // a large index is read first
   static constexpr Duration kReplaceDeadline = std::chrono::minutes(2);  // an attached one, started by somebody else
   static constexpr Duration kHelloDeadline = std::chrono::seconds(30);
   static constexpr size_t kStrangersMax = 1024;

@@ -92,7 +92,8 @@ StatusOr<MessageSocket> Pool::AwaitDaemon() {
     if (socket.ok()) return socket;
     if (Stopping()) return Unavailable("the plugin stops, or it took too long");
     std::unique_lock lock(mutex_);
-    last_failure_ = fmt::format("it is attached and does not listen ({}); is its pod running?", Message(socket.status()));
+    last_failure_ =
+        fmt::format("it is attached and does not listen ({}); is its pod running?", Message(socket.status()));
     if (Clock::System().Now() - begin > (replacement_ ? kReplaceDeadline : kAbortAfter)) return socket;
     changed_.wait_for(lock, kPoll, [this] { return stop_; });
   }

@@ -21,7 +21,8 @@ Status MakeOwned(const std::string& path, uid_t uid, gid_t gid, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return ErrnoStatus(errno, path);
   const UniqueFd fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat st{};
-  if (!fd.valid() || ::fstat(fd.get(), &st) != 0) return ErrnoStatus(errno, fmt::format("the pool's directory {}", path));
+  if (!fd.valid() || ::fstat(fd.get(), &st) != 0)
+    return ErrnoStatus(errno, fmt::format("the pool's directory {}", path));
   if (st.st_uid == uid && st.st_gid == gid && (st.st_mode & kModeBits) == mode) return absl::OkStatus();
   if (::fchownat(fd.get(), "", uid, gid, AT_EMPTY_PATH) == 0 &&
       ::chmod(fmt::format("/proc/self/fd/{}", fd.get()).c_str(), mode) == 0) {

@@ -11,8 +11,8 @@
 
 namespace sluice::csi {
 
-// STATE_DIRECTORY/pools/NAME, the directories of those tiers that have no path of their own, and a tmpfs for a DRAM tier.
-// What is there and as it must be is left as it is.
+// STATE_DIRECTORY/pools/NAME, the directories of those tiers that have no path of their own, and a tmpfs for a DRAM
+// tier. What is there and as it must be is left as it is.
 Status MakePoolDirectories(const std::string& state_directory, const PoolConfig& config);
 
 }  // namespace sluice::csi

@@ -13,8 +13,7 @@ Status Pool::StatusOf(const StatusOr<Answer>& answer) {
   return MakeStatus(static_cast<StatusCode>(answer->result.code()), answer->result.message());
 }
 
-StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, std::span<const int> descriptors,
-                                   Duration deadline) {
+StatusOr<Pool::Answer> Pool::Ask(broker::v1::Message request, std::span<const int> descriptors, Duration deadline) {
   std::unique_lock lock(mutex_);
   if (socket_ == nullptr) return Unavailable("pool {}: no daemon: {}", name(), last_failure_);
   const uint64_t number = next_number_++;

@@ -56,7 +56,8 @@ Status KeepRightToMount(const std::vector<gid_t>& groups) {
   const bool is_member =
       std::ranges::all_of(groups, [&own](gid_t group) { return std::ranges::find(own, group) != own.end(); });
   if (!is_member && ::setgroups(groups.size(), groups.data()) != 0)
-    return ErrnoStatus(errno, "join the groups of the pools (give the process CAP_SETGID to start with, or the groups)");
+    return ErrnoStatus(errno,
+                       "join the groups of the pools (give the process CAP_SETGID to start with, or the groups)");
   return KeepCapabilities({CAP_SYS_ADMIN});
 }
 

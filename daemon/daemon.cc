@@ -76,8 +76,7 @@ struct Daemon::Parts {
                                         "Time that reads and jobs waited for a throttle", {}, 1e-9)),
         mounts_gauge(metrics.AddGauge("sluice_mounts", "Volumes that are served")),
         node_limits(loop, &throttled_ns) {
-    metrics.AddCounter("sluice_daemon_restarts_total", "Times this daemon was started again")
-        .Add(options.restarts);
+    metrics.AddCounter("sluice_daemon_restarts_total", "Times this daemon was started again").Add(options.restarts);
     metrics.AddGauge("sluice_start_time_seconds", "When the daemon started, in seconds since 1970")
         .Set(std::chrono::duration_cast<std::chrono::seconds>(Clock::System().Wall().time_since_epoch()).count());
   }

@@ -13,6 +13,8 @@
 namespace sluice::daemon {
 namespace {
 
+constexpr int kKilled = 128;  // an exit code above it: by that signal, as shells have it
+
 class Signals {
  public:
   Signals() {
@@ -46,7 +48,7 @@ int AwaitEnd(const Signals& signals, pid_t child, bool* ends) {
     }
     int status = 0;
     for (pid_t ended = ::waitpid(-1, &status, WNOHANG); ended > 0; ended = ::waitpid(-1, &status, WNOHANG)) {
-      if (ended == child) return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+      if (ended == child) return WIFSIGNALED(status) ? kKilled + WTERMSIG(status) : WEXITSTATUS(status);
     }
   }
 }
@@ -74,7 +76,7 @@ int KeepAlive(const std::function<int(uint64_t)>& serve) {
     if (ends) return code;
     const bool was_soon = Clock::System().Now() - begin < kSoon;
     failures = code != 0 && was_soon ? failures + 1 : 0;
-    backoff = was_soon ? std::min(backoff * 2, kBackoffMax) : kBackoffFirst;
+    if (!was_soon) backoff = kBackoffFirst;
     if (failures == kFailuresMax) {
       spdlog::error("sluiced has ended with {} for the {}th time in a row: given up", code, failures);
       return code;
@@ -82,6 +84,8 @@ int KeepAlive(const std::function<int(uint64_t)>& serve) {
     spdlog::warn("sluiced has ended with {}; it is started again in {} ms", code,
                  backoff / std::chrono::milliseconds(1));
     if (EndsUs(signals.Wait(backoff))) return code;
+    // One that says what is wrong waits for somebody to mend it; readers wait for one that crashed.
+    backoff = std::min(backoff * 2, code > kKilled ? kBackoffCrashMax : kBackoffMax);
   }
 }
 

@@ -3,7 +3,8 @@
 //
 // Threads:  before any other thread begins.
 // Owns:     the process that serves, a fork of this one; it ends with this one.
-// Limits:   kBackoffMax between two starts. After kFailuresMax that each lived less than kSoon it gives up, so that
+// Limits:   kBackoffMax between two starts, kBackoffCrashMax after a crash. After kFailuresMax that each lived less
+// than kSoon it gives up, so that
 //           whoever watches the pod sees it.
 // Errors:   as exit codes, the last one of the process that serves.
 #pragma once
@@ -16,6 +17,7 @@
 namespace sluice::daemon {
 
 inline constexpr Duration kBackoffFirst = std::chrono::milliseconds(20);
+inline constexpr Duration kBackoffCrashMax = std::chrono::milliseconds(160);
 inline constexpr Duration kBackoffMax = std::chrono::seconds(5);
 inline constexpr Duration kSoon = std::chrono::seconds(10);
 inline constexpr int kFailuresMax = 20;

@@ -1,4 +1,5 @@
-// sluiced: the unprivileged cache daemon of one pool. The plugin starts it, or it is attached; see docs/architecture.md.
+// sluiced: the unprivileged cache daemon of one pool. The plugin starts it, or it is attached; see
+// docs/architecture.md.
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -103,13 +104,12 @@ Status Serve(const Flags& flags) {
   ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config, directory));
   spdlog::info("confined by: {}", confinement);
   SignalWatch signals;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon,
-                   Daemon::Start({.pool_directory = directory,
-                                  .config = config,
-                                  .version = SLUICE_VERSION,
-                                  .confinement = confinement,
-                                  .restarts = flags.restarts,
-                                  .attached = flags.attached}));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon, Daemon::Start({.pool_directory = directory,
+                                                                        .config = config,
+                                                                        .version = SLUICE_VERSION,
+                                                                        .confinement = confinement,
+                                                                        .restarts = flags.restarts,
+                                                                        .attached = flags.attached}));
   signals.Start(*daemon);
   daemon->Run();
   signals.Stop();

@@ -24,7 +24,28 @@ def documents():
 
 driver = re.search(r'kDriverName = "([^"]+)"', (ROOT / "csi/identity_service.h").read_text()).group(1)
 parameters = set(re.findall(r'"(\w+)"', re.search(r"kKeys\[\] = \{(.*?)\}", (ROOT / "csi/volume_parameters.cc").read_text(), re.S).group(1)))
-flags = set(re.findall(r'add_option\("--([\w-]+)"', (ROOT / "csi/main.cc").read_text()))
+
+
+def flags_of(source):
+    return set(re.findall(r'add_(?:option|flag)\("--([\w-]+)"', (ROOT / source).read_text()))
+
+
+def check_restricted(where, pod):
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted"""
+    for field in ("hostNetwork", "hostPID", "hostIPC"):
+        expect(not pod.get(field), f"{where}: {field}")
+    for volume in pod["volumes"]:
+        expect(volume.keys() & {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}, f"{where}: volume {volume['name']}")
+    context = pod["securityContext"]
+    expect(context.get("runAsNonRoot") and context.get("runAsUser") and context.get("seccompProfile", {}).get("type") in ("RuntimeDefault", "Localhost"), f"{where}: securityContext")
+    for container in pod["containers"]:
+        own = container["securityContext"]
+        expect(own.get("allowPrivilegeEscalation") is False and own["capabilities"] == {"drop": ["ALL"]} and not own.get("privileged"), f"{where}/{container['name']}: securityContext")
+
+
+restricted = {d["metadata"]["name"] for _, d in documents() if d["kind"] == "Namespace" and d["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"}
+flags = {"sluice": flags_of("csi/main.cc"), "sluiced": flags_of("daemon/main.cc")}
+allowed = [pool["attached"] for _, d in documents() if d["kind"] == "ConfigMap" for pool in yaml.safe_load(d["data"]["config.yaml"])["pools"].values() if "attached" in pool]
 kinds = {}
 for name, document in documents():
     where = f"{name}: {document.get('kind')} {document.get('metadata', {}).get('name')}"
@@ -42,19 +63,27 @@ for name, document in documents():
         for container in pod["containers"]:
             expect("requests" in container["resources"], f"{where}/{container['name']}: no resource requests")
             expect({m["name"] for m in container["volumeMounts"]} <= volumes, f"{where}/{container['name']}: a volume that is not there")
-            if container["name"] == "sluice":
+            if known := flags.get(container["name"]):
                 used = {a.split("=")[0].removeprefix("--") for a in container["args"]}
-                expect(used <= flags, f"{where}: flags that sluice-csi does not have: {used - flags}")
-            else:
+                expect(used <= known, f"{where}: flags that {container['name']} does not have: {used - known}")
+            if container["name"] != "sluice":
                 context = container["securityContext"]
                 expect(context.get("readOnlyRootFilesystem") and context["capabilities"]["drop"] == ["ALL"], f"{where}/{container['name']}: privileges")
+        if document["metadata"]["namespace"] in restricted:
+            check_restricted(where, pod)
+            attached = {"namespace": document["metadata"]["namespace"], "serviceAccount": pod["serviceAccountName"]}
+            expect(attached in allowed, f"{where}: the plugin's configuration does not let {attached} have directories")
+            for volume in pod["volumes"]:
+                expect(volume["csi"]["driver"] == driver, f"{where}: the driver is {driver}")
     if document["kind"] == "StorageClass":
         expect(document["provisioner"] == driver, f"{where}: the driver is {driver}")
         own = {k for k in document["parameters"] if "kubernetes.io" not in k and not k.startswith("csi.storage.k8s.io/")}
         expect(own <= parameters, f"{where}: parameters that do not exist: {own - parameters}")
     if document["kind"] == "CSIDriver":
         expect(document["metadata"]["name"] == driver, f"{where}: the driver is {driver}")
+        expect(document["spec"]["podInfoOnMount"] is True, f"{where}: without podInfoOnMount any pod could say that it is the daemon's")
 
+expect(restricted, "no namespace is restricted")
 for kind in ("CSIDriver", "DaemonSet", "StatefulSet", "StorageClass", "ClusterRole", "ConfigMap"):
     expect(kind in kinds, f"no {kind}")
 json.loads((ROOT / "deploy/seccomp-io-uring.json").read_text())

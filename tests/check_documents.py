@@ -33,7 +33,7 @@ same("volume parameters", {k for row in rows for k in re.findall(r"`(\w+)`", row
 
 config = re.search(r"```yaml\n(.*?)```", text("docs/configuration.md"), re.S).group(1)
 same("configuration", set(re.findall(r"(\w+):(?=\s|$)", re.sub(r"#.*", "", config), re.M)) - {"default"},
-     set(re.findall(r'(?:yaml|limits|source|scrub|metrics|top)\.\w+\("(\w+)"', text("common/pool_config.cc"))))
+     set(re.findall(r'(?:yaml|attached|limits|source|scrub|metrics|top)\.\w+\("(\w+)"', text("common/pool_config.cc"))))
 
 help_text = subprocess.run([BUILD / "bin/sluice", "--help"], capture_output=True, text=True, check=True).stdout
 commands = set(re.findall(r"^  (\w+) ", help_text[help_text.index("Subcommands"):], re.M))

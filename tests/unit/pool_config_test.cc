@@ -31,6 +31,7 @@ TEST_F(PoolConfigTest, WhatIsShownCanBeReadBack) {
 pools:
   team-a:
     uid: 61000
+    attached: {namespace: n, serviceAccount: s}
     tiers:
       - {medium: ssd, path: /x, quota: 100GiB, highWatermark: 90%, lowWatermark: 0.8}
     policy: w-tinylfu
@@ -49,6 +50,17 @@ pools:
   const std::string shown = ToYaml(pool);
   ASSERT_OK_AND_ASSIGN(const PoolConfigs again, Load(shown));
   EXPECT_EQ(ToYaml(again.at("team-a")), shown);
+}
+
+TEST_F(PoolConfigTest, AnAttachedDaemonsPodIsKnownByBothNames) {
+  ASSERT_OK_AND_ASSIGN(PoolConfigs pools, Load("pools: {a: {attached: {namespace: n, serviceAccount: s}}, b: {}}"));
+  EXPECT_EQ(pools.at("a").attached, (AttachedConfig{"n", "s"}));
+  EXPECT_EQ(pools.at("b").attached, std::nullopt);
+  ASSERT_OK_AND_ASSIGN(pools, Load("pools: {a: {attached: {}}}"));  // no pod: on a plain machine
+  EXPECT_EQ(pools.at("a").attached, AttachedConfig{});
+  const auto half = Load("pools: {a: {attached: {namespace: n}}}").status();
+  EXPECT_EQ(half.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(half.message(), testing::HasSubstr("serviceAccount"));
 }
 
 TEST_F(PoolConfigTest, ADeadlineIsShownToTheMillisecond) {

@@ -1,0 +1,56 @@
+#include "daemon/keep_alive.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <new>
+
+#include "tests/support/matchers.h"
+
+namespace sluice::daemon {
+namespace {
+
+// Shared with the processes that serve.
+class KeepAliveTest : public testing::Test {
+ protected:
+  ~KeepAliveTest() override { ::munmap(starts_, sizeof *starts_); }
+  std::atomic<int>& starts() { return *starts_; }
+
+ private:
+  std::atomic<int>* const starts_ =
+      new (::mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
+          std::atomic<int>;
+};
+
+TEST_F(KeepAliveTest, WhatDiesIsStartedAgainUntilASignal) {
+  const int code = KeepAlive([this](uint64_t restarts) {
+    EXPECT_EQ(static_cast<uint64_t>(starts()++), restarts);
+    if (restarts < 2) ::raise(SIGKILL);
+    ::kill(::getppid(), SIGTERM);
+    sigset_t term;
+    ::sigemptyset(&term);
+    ::sigaddset(&term, SIGTERM);
+    int signal = 0;
+    ::sigprocmask(SIG_BLOCK, &term, nullptr);
+    ::sigwait(&term, &signal);
+    ::_exit(7);
+    return 0;
+  });
+  EXPECT_EQ(code, 7);
+  EXPECT_EQ(starts(), 3);
+}
+
+TEST_F(KeepAliveTest, OneThatIsAskedToEndIsStartedAgain) {
+  const int code = KeepAlive([this](uint64_t) {
+    if (starts()++ > 0) ::kill(::getppid(), SIGTERM);
+    ::_exit(0);
+    return 0;
+  });
+  EXPECT_EQ(code, 0);
+  EXPECT_EQ(starts(), 2);
+}
+
+}  // namespace
+}  // namespace sluice::daemon
