@@ -38,7 +38,10 @@ Pool::Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
       is_attached_(options_.configs.at(name_).attached.has_value()),
       staged_(std::move(staged)),
       configs_(options_.configs),
-      program_({options_.daemon_program, nullptr}) {}
+      program_({options_.daemon_program, nullptr}) {
+  messages_.SetRate(kMessagesPerSecondMax, Clock::System().Now());
+  complaints_.SetRate(kComplaintsPerSecondMax, Clock::System().Now());
+}
 
 PoolConfig Pool::config() const {
   const std::lock_guard lock(mutex_);
@@ -91,6 +94,9 @@ void Pool::ReceiveLoop(MessageSocket& socket) {
       continue;
     }
     asked = false;
+    const Instant now = Clock::System().Now();
+    std::this_thread::sleep_for(messages_.Delay(now));
+    messages_.Spend(1, now);
     broker::v1::Message message;
     if (!received.ok() || !message.ParseFromString(received->bytes)) break;
     if (!OnMessage(socket, message, received->descriptors)) break;
@@ -165,6 +171,13 @@ bool Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
   return true;
 }
 
+void Pool::Complain(std::string_view what) {
+  const Instant now = Clock::System().Now();
+  if (complaints_.Delay(now) > Duration(0)) return;
+  complaints_.Spend(1, now);
+  spdlog::error("pool {}: {}", name(), what);
+}
+
 StatusOr<int32_t> Pool::OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors) {
   if (descriptors.size() != 1) return InvalidArgument("OpenBacking with {} descriptors", descriptors.size());
   const std::lock_guard lock(mutex_);
@@ -172,8 +185,8 @@ StatusOr<int32_t> Pool::OpenBacking(const broker::v1::OpenBacking& request, std:
   if (found == volumes_.end()) return NotFound("no volume {}", request.volume_id());
   auto id = found->second.backings.Open(found->second.fuse_fd.get(), request.inode(), descriptors[0].get(), tiers_);
   if (id.status().code() == StatusCode::kPermissionDenied) {
-    spdlog::error("pool {}: volume {}: the daemon asked for a backing file that it may not have: {}", name(),
-                  request.volume_id(), Message(id.status()));
+    Complain(fmt::format("volume {}: the daemon asked for a backing file that it may not have: {}", request.volume_id(),
+                         Message(id.status())));
   }
   return id;
 }
@@ -187,8 +200,8 @@ void Pool::Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors) 
   }
   const broker::v1::StagedVolume* const staged = staged_->Find(id);
   if (staged == nullptr || descriptors.size() != 1 || !IsFuseDevice(descriptors[0].get())) {
-    spdlog::warn("pool {}: the daemon serves volume '{}', {}: it is told to forget it", name(), id,
-                 staged == nullptr ? "which nobody has staged" : "but not over /dev/fuse");
+    Complain(fmt::format("the daemon serves volume '{}', {}: it is told to forget it", id,
+                         staged == nullptr ? "which nobody has staged" : "but not over /dev/fuse"));
     if (strangers_.size() < kStrangersMax) strangers_.insert(id);
     return;
   }

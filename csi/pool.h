@@ -18,7 +18,8 @@
 // Owns:        the daemon's process while it serves no volume, the descriptors, the credentials of mounted volumes.
 // Limits:      kMountDeadline per Mount; kBackoffMax between restarts; kStartDeadline for a daemon to listen, and
 //              kHelloDeadline to say what it serves: then it is killed, as is one that says nothing for
-//              `answerDeadline` of the configuration, though it is asked whether it lives. After kAbortAfter without a
+//              `answerDeadline` of the configuration, though it is asked whether it lives. What it says is taken at
+//              kMessagesPerSecondMax. After kAbortAfter without a
 //              daemon the connections are given up, so that nothing waits for ever (readers get ENOTCONN).
 // Errors:      Mount: the daemon's own answer; UNAVAILABLE when there is no daemon or it dies over it.
 #pragma once
@@ -38,6 +39,7 @@
 
 #include "common/message_socket.h"
 #include "common/pool_config.h"
+#include "common/token_bucket.h"
 #include "csi/backing_files.h"
 #include "csi/daemon_process.h"
 #include "csi/mounter.h"
@@ -70,6 +72,8 @@ class Pool {
   static constexpr Duration kReplaceDeadline = std::chrono::minutes(2);  // an attached one, started by somebody else
   static constexpr Duration kHelloDeadline = std::chrono::seconds(30);
   static constexpr size_t kStrangersMax = 1024;
+  static constexpr uint64_t kMessagesPerSecondMax = 20'000;  // ten times what opening files one after the other makes
+  static constexpr uint64_t kComplaintsPerSecondMax = 10;
   static constexpr uint32_t kProtocolVersion = 3;
 
   // Makes the pool's directories and finds the daemon, or starts it.
@@ -156,6 +160,8 @@ class Pool {
   bool OnMessage(MessageSocket& socket, const broker::v1::Message& message, std::span<UniqueFd> descriptors);
   void Adopt(const broker::v1::Held& held, std::span<UniqueFd> descriptors);
   void Resume(MessageSocket& socket, const broker::v1::Hello& hello);
+  // Logs what is wrong with a daemon, which may do it on purpose: the log is not filled.
+  void Complain(std::string_view what);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   struct Answer {
     broker::v1::Result result;
@@ -182,6 +188,8 @@ class Pool {
   TierDirectories tiers_;            // as they were when it connected; the supervisor's thread only
   std::set<std::string> held_;       // volumes that the connected daemon serves; the supervisor's thread only
   bool hangs_ = false;               // it says nothing any more; the same
+  TokenBucket messages_;             // from it; the same
+  TokenBucket complaints_;           // about it; the same
   std::set<std::string> strangers_;  // that it serves and should not, kStrangersMax of them; the same
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;

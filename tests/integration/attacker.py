@@ -130,6 +130,8 @@ def ask_for_backing_files(broker, tier):
     for inode in range(1000, 1000 + BACKINGS_MAX - 1):
         broker.open_backing([mine], inode)
     report["one too many"] = broker.open_backing([mine], 2)
+    for _ in range(300):
+        report["a flood"] = broker.open_backing([unlinked], 3)
     os.unlink(os.readlink(f"/proc/self/fd/{elsewhere}"))
     write(f"{tier}/report.json", report)
 

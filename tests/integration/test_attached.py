@@ -98,6 +98,9 @@ def test_the_kernels_view(make_attached):
     assert capabilities(pid) == capabilities(pid, "CapPrm") == {SYS_ADMIN}
     assert capabilities(pid, "CapInh") == capabilities(pid, "CapAmb") == set()
     assert capabilities(pid, "CapBnd") <= {SYS_ADMIN} and status_of(pid)["NoNewPrivs"] == "1"
+    listening = {fields[9] for kind in ["tcp", "tcp6", "udp", "udp6"] for fields in map(str.split, open(f"/proc/{pid}/net/{kind}"))}
+    sockets = {os.readlink(f"/proc/{pid}/fd/{fd}").removeprefix("socket:[").rstrip("]") for fd in os.listdir(f"/proc/{pid}/fd")}
+    assert not listening & sockets  # nothing of it is on the network
     writer = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text())  # csi/owner_maps.h
     assert capabilities(writer) == {SETGID, SETUID, SETFCAP} and status_of(writer)["NoNewPrivs"] == "1"
     assert [os.readlink(f"/proc/{writer}/fd/{fd}").split(":")[0] for fd in sorted(map(int, os.listdir(f"/proc/{writer}/fd"))) if fd > 2] == ["socket"]

@@ -53,6 +53,8 @@ def test_backing_files(attacked, s3_volume):
     assert answers.pop("two descriptors") == [INVALID, False]
     assert answers.pop("another volume") == [NOT_FOUND, False]
     assert answers.pop("one too many") == [EXHAUSTED, False]
+    assert answers.pop("a flood") == [PERMISSION_DENIED, False]
+    assert 0 < plugin.log().count("may not have") < 100  # it cannot fill the log
     assert set(answers) == {"a file of root", "a file of root in the tier", "its own program", "a directory", "a device", "a pipe", "a socket", "opened for writing",
                             "opened as a path", "a file elsewhere", "a file without a name", "a link to a file of root"}
     assert {name: answer for name, answer in answers.items() if answer != [PERMISSION_DENIED, False]} == {}
