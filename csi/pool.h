@@ -64,7 +64,7 @@ class Pool {
   static constexpr Duration kMountDeadline = std::chrono::seconds(60);
   static constexpr Duration kBackoffFirst = std::chrono::milliseconds(20);
   static constexpr Duration kBackoffMax = std::chrono::seconds(10);
-  static constexpr Duration kBackoffServingMax = std::chrono::milliseconds(160);  // after a daemon that had served
+  static constexpr Duration kBackoffServingMax = std::chrono::milliseconds(40);  // after a daemon that had served
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);

@@ -17,7 +17,7 @@
 namespace sluice::daemon {
 
 inline constexpr Duration kBackoffFirst = std::chrono::milliseconds(20);
-inline constexpr Duration kBackoffCrashMax = std::chrono::milliseconds(160);
+inline constexpr Duration kBackoffCrashMax = std::chrono::milliseconds(40);
 inline constexpr Duration kBackoffMax = std::chrono::seconds(5);
 inline constexpr Duration kSoon = std::chrono::seconds(10);
 inline constexpr int kFailuresMax = 20;
