@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "cache/tree.h"
+#include "common/bytes.h"
 
 namespace sluice::cache {
 
@@ -105,6 +106,7 @@ io::Task<Status> PublishedTrees::Build(Dataset& dataset, TreeOptions options) {
 // Where most of the bytes are; on the way, whether all of them are there.
 io::Task<StatusOr<uint8_t>> PublishedTrees::ChooseMedium(Dataset& dataset) {
   std::array<uint64_t, kMedia> bytes{};
+  uint64_t all = 0;
   Walk walk(dataset.catalog());
   for (;;) {
     CO_ASSIGN_OR_RETURN(const auto batch, walk.Next());
@@ -116,13 +118,20 @@ io::Task<StatusOr<uint8_t>> PublishedTrees::ChooseMedium(Dataset& dataset) {
       for (uint8_t medium = 0; medium < kMedia; ++medium) {
         bytes[medium] += uint64_t{object->blocks_in(medium)} * object->block_size();
       }
+      all += (node.entry.size_bytes + 4095) / 4096 * 4096;
       store_.Release(object);
       if (!cached)
         co_return FailedPrecondition("'{}' is not in the cache", source::JoinPath(batch->path, node.entry.name));
     }
     co_await loop_.Sleep(Duration(1));  // others' turn
   }
-  co_return static_cast<uint8_t>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
+  // Where most of them are, of the tiers that have room for all.
+  std::optional<uint8_t> chosen;
+  for (const auto& tier : store_.tiers()) {
+    if (tier->CouldHold(all) && (!chosen || bytes[tier->index()] > bytes[*chosen])) chosen = tier->index();
+  }
+  if (!chosen) co_return FailedPrecondition("no tier has room for its {}", FormatBytes(all));
+  co_return *chosen;
 }
 
 io::Task<Status> PublishedTrees::BuildNew(Dataset& dataset, TreeOptions options) {

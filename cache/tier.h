@@ -58,6 +58,8 @@ class Tier {
   uint64_t used_bytes() const { return used_bytes_; }
   uint64_t quota_bytes() const { return quota_bytes_; }  // the configured one, or less when the disk is full
   bool HasRoom(uint64_t bytes) const { return used_bytes_ + bytes <= quota_bytes_; }
+  // When nothing else is in it.
+  bool CouldHold(uint64_t bytes) const { return static_cast<double>(bytes) <= Share(HighWatermark()); }
   bool AboveHigh() const { return static_cast<double>(used_bytes_) > Share(HighWatermark()); }
   bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(LowWatermark()); }
   void Charge(int64_t bytes);

@@ -75,6 +75,24 @@ def test_published_natively(make_plugin, s3, s3_volume, tier):
     plugin.unmount("v")
 
 
+def test_a_tier_that_is_too_small_is_not_chosen(make_plugin, s3, s3_volume):
+    """The most of the dataset is in memory, but not all of it can be."""
+    bucket = s3.bucket("native-larger-than-memory")
+    want = {f"f{i}": random.Random(i).randbytes(8 * MIB) for i in range(5)}
+    for name, content in want.items():
+        (bucket / name).write_bytes(content)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: dram, quota: 26MiB}, {medium: ssd, quota: 256MiB}]}}")
+    context, secrets = s3_volume("native-larger-than-memory", consistency="immutable")
+    plugin.stage("v", context, secrets)
+    for name in ["f0", "f1", "f2"]:
+        plugin.sluice("prewarm", "v", name, "--tier", "dram", "--wait")
+    plugin.sluice("prewarm", "v", "--wait")
+    assert 2 * plugin.metric('sluice_tier_used_bytes{tier="dram"}') > 40 * MIB
+    native = plugin.publish("v", context)
+    assert mount_of(native)[0] == mount_kind(plugin.state), plugin.log()
+    assert read_all(native) == want
+
+
 def mount_kind(path):
     return subprocess.run(["stat", "-f", "-c", "%T", path], check=True, capture_output=True, text=True).stdout.strip().replace("ext2/ext3", "ext4")
 
