@@ -192,7 +192,12 @@ Status NodeService::PublishNatively(const broker::v1::VolumeSpec& spec, const st
     return FailedPrecondition("the volume's parameters do not allow it");
   }
   Pool* const pool = pools_.Serving(spec.volume_id());
-  ASSIGN_OR_RETURN(const Pool::Tree tree, pool->LeaseTree(spec.volume_id()));
+  const auto leased = pool->LeaseTree(spec.volume_id());
+  if (!leased.ok()) {
+    spdlog::info("volume {} is not published natively: {}", spec.volume_id(), Message(leased.status()));
+    return leased.status();
+  }
+  const Pool::Tree& tree = *leased;
   const Status status = MountTree(tree, *pool, spec, target, options);
   if (!status.ok()) {
     spdlog::error("volume {} cannot be published natively: {}", spec.volume_id(), Message(status));
