@@ -56,11 +56,14 @@ io::Task<void> Scrubber::Rest(Duration duration) {
 io::Task<void> Scrubber::Pass() {
   const uint32_t first = std::random_device()();
   for (uint32_t i = 0; i < kParts && !gate_.closed(); ++i) {
-    for (const auto& object : cache_.store().ObjectsWith(static_cast<uint8_t>(first + i))) co_await Scrub(object);
+    for (const auto& object : cache_.store().ObjectsWith(static_cast<uint8_t>(first + i)))
+      co_await Scrub(object->version);
   }
 }
 
-io::Task<void> Scrubber::Scrub(std::shared_ptr<cache::Object> object) {
+io::Task<void> Scrubber::Scrub(cache::ObjectVersion version) {
+  // Kept while its last block may have to be dropped and fetched again.
+  const auto object = cache_.store().Acquire(version);
   for (uint32_t block = 0; block < object->block_count() && !gate_.closed(); ++block) {
     const auto medium = object->TierOf(block);
     if (!medium) continue;
@@ -70,6 +73,7 @@ io::Task<void> Scrubber::Scrub(std::shared_ptr<cache::Object> object) {
     scrubbed_bytes_.Add(object->BlockLength(block));
     if (!good) co_await FetchAgain(object, block, *medium);
   }
+  cache_.store().Release(object);
 }
 
 // Failing that, the next reader fetches it.

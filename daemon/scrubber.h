@@ -35,7 +35,7 @@ class Scrubber {
  private:
   io::Task<void> Run();
   io::Task<void> Pass();
-  io::Task<void> Scrub(std::shared_ptr<cache::Object> object);
+  io::Task<void> Scrub(cache::ObjectVersion version);
   io::Task<void> FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint8_t medium);
   io::Task<void> Rest(Duration duration);
 

@@ -107,6 +107,21 @@ def test_verify_finds_what_the_file_system_does_not_tell(volume):
     assert plugin.metric(CHANGED) == 0
 
 
+def test_the_scrubber_mends_a_file_of_one_block(make_plugin, s3, s3_volume):
+    """Nobody has it open, and for a moment nothing of it is cached."""
+    want = load.data(100 * KIB, 15)
+    (s3.bucket("small") / "file").write_bytes(want)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}], scrub: {rate: 1GiB/s, every: 200ms}}}")
+    path = plugin.mount("small", *s3_volume("small"))
+    plugin.sluice("prewarm", "small", "--wait")
+    [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    flip([cached], 1, random.Random(16))
+    harness.wait_until(lambda: plugin.metric(BAD) == 1 and harness.readable(cached) and cached.read_bytes() == want, what="the scrubber")
+    assert (path / "file").read_bytes() == want
+    plugin.sluice("evict", "small", check=False)
+    harness.wait_until(lambda: plugin.metric('sluice_tier_used_bytes{tier="ssd"}') == 0, what="room")
+
+
 def test_the_scrubber_mends_what_nobody_reads(make_plugin, s3, s3_volume):
     """Also under a handle that is passed through: its reader gets the right bytes again, written over the bad ones."""
     want = load.data(4 * MIB, 10)
