@@ -33,8 +33,11 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
   if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
   DistrustIfChanged(*object, *by_medium_[tier], cache::ModifiedNs(opened->get()));
   Object::Change change(*object, tier);
-  // Of its full size at once: a tmpfs gives huge pages to what lies within a file's size when it is written.
-  if (create) (void)::ftruncate(opened->get(), static_cast<off_t>(object->size()));
+  const auto size = static_cast<off_t>(object->size());
+  // Of its full size at once: a tmpfs gives huge pages to what lies within a file's size when it is written. Not when
+  // it has it, or its time would change.
+  if (struct stat st{}; create && ::fstat(opened->get(), &st) == 0 && st.st_size != size)
+    (void)::ftruncate(opened->get(), size);
   change.Done(cache::ModifiedNs(opened->get()));
   object->set_fd(tier, opened->release());
   ++open_files_;
@@ -118,6 +121,8 @@ io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t bl
     DistrustIfChanged(*object, tier, cache::ModifiedNs(*fd));
     Object::Change change(*object, tier.index());
     status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
+    // A bad block of a file in use: its users go on to see the time that the file had.
+    if (status.ok() && object->held()) SetModifiedNs(*fd, object->left_ns(tier.index()));
     if (status.ok()) change.Done(cache::ModifiedNs(*fd));
   }
   if (status.ok()) tier.written_bytes.Add(bytes.size());

@@ -144,7 +144,9 @@ void BlockStore::Release(const std::shared_ptr<Object>& object) {
 void BlockStore::Discard(const std::shared_ptr<Object>& object) {
   {
     const std::lock_guard lock(mutex_);
-    if (object->opens() > 0 || object->cached_blocks() > 0 || !object->fills.empty() || object->pinned) return;
+    if (object->opens() > 0 || object->cached_blocks() > 0 || !object->fills.empty() || object->pinned ||
+        object->held())
+      return;
     const auto found = objects_.find(object->id);
     if (found == objects_.end() || found->second != object) return;
     objects_.erase(found);

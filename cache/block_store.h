@@ -50,7 +50,7 @@ class BlockStore {
   std::shared_ptr<Object> Acquire(const ObjectVersion& version);
   // Gives back one Acquire.
   void Release(const std::shared_ptr<Object>& object);
-  // Forgets an object that has neither handles, blocks, fills nor a pin.
+  // Forgets an object that has neither handles, holders, blocks, fills nor a pin.
   void Discard(const std::shared_ptr<Object>& object);
   std::vector<std::shared_ptr<Object>> Objects() const;
   // Those whose ids begin with that byte.
@@ -90,8 +90,8 @@ class BlockStore {
   int64_t ModifiedNs(const Object& object, uint8_t tier) const;
   // Where somebody else has changed the object's files, nothing is proven of them any more.
   void DistrustIfChanged(Object& object);
-  // Reads a block from the medium, past the page cache. False: its bytes were lost, and it is dropped. A block that is
-  // not there (any more) is good.
+  // Proves a block anew, from the medium, past the page cache. False: its bytes were lost, and it is dropped. A block
+  // that is not there (any more) is good.
   io::Task<bool> Check(std::shared_ptr<Object> object, uint32_t block);
   // Checks all blocks; returns how many were bad.
   io::Task<uint32_t> Verify(std::shared_ptr<Object> object);

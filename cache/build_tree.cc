@@ -87,7 +87,7 @@ io::Task<Status> PublishedTrees::Build(Dataset& dataset, TreeOptions options) {
   while (building_.contains(options.name)) co_await built_.Wait();
   if (const auto found = trees_.find(options.name); found != trees_.end()) {
     Tree& tree = *found->second;
-    const bool current = tree.info.listed_ns == dataset.catalog().listed_ns(kRootIno);
+    const bool current = tree.info.listed_ns == dataset.catalog().listed_ns(kRootIno) && !tree.is_torn;
     if (current && (!options.medium || *options.medium == tree.info.medium)) co_return absl::OkStatus();
     if (tree.info.leased && current) {
       co_return FailedPrecondition("the volume's tree in the {} tier is mounted; no other can be made before it is not",
@@ -140,7 +140,7 @@ io::Task<Status> PublishedTrees::BuildNew(Dataset& dataset, TreeOptions options)
   if (store_.tier(medium) == nullptr) medium = store_.tiers().front()->index();  // a dataset of no bytes
   TreeInfo info{options.name, medium, 0, 0, dataset.catalog().listed_ns(kRootIno), /*leased=*/true};
   // Leased until it is done: nothing may leave it half made.
-  const auto tree = std::make_shared<Tree>(std::move(info), [this](Tree& gone) { Remove(gone); });
+  const auto tree = std::make_shared<Tree>(std::move(info), store_, [this](Tree& gone) { Remove(gone); });
   const std::string path = DirectoryOf(medium) + "/" + options.name;
   const std::string unfinished = fmt::format("{}.new{}", path, ++removed_);
   if (::mkdir(unfinished.c_str(), 0700) != 0) co_return ErrnoStatus(errno, unfinished);
@@ -154,6 +154,7 @@ io::Task<Status> PublishedTrees::BuildNew(Dataset& dataset, TreeOptions options)
     co_return status;
   }
   tree->info.leased = false;
+  tree->info.proven = true;
   trees_[options.name] = tree;
   spdlog::info("volume {}: {} files can be published natively from the {} tier", dataset.options().name,
                tree->info.files, kMediumNames[medium]);

@@ -15,6 +15,11 @@ int64_t ModifiedNs(int fd, const char* name) {
   return int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
 }
 
+void SetModifiedNs(int fd, int64_t modified_ns) {
+  const timespec times[2] = {{0, UTIME_OMIT}, {modified_ns / 1'000'000'000, modified_ns % 1'000'000'000}};
+  (void)::futimens(fd, times);
+}
+
 Object::Object(ObjectVersion v, ObjectId i)
     : id(i),
       version(std::move(v)),
@@ -79,6 +84,11 @@ void Object::ClearBlock(uint32_t block) {
   if ((blocks_[block].state.exchange(0) & kVerified) != 0) --verified_blocks_;
 }
 
+void Object::Meet(uint8_t tier, int64_t modified_ns) {
+  int64_t never = kNeverLeft;
+  left_ns_[tier].compare_exchange_strong(never, modified_ns);
+}
+
 void Object::Distrust(uint8_t tier, int64_t modified_ns) {
   for (uint32_t block = 0; block < block_count_; ++block) {
     if (TierOf(block) == tier && (blocks_[block].state.fetch_and(static_cast<uint8_t>(~kVerified)) & kVerified) != 0)
@@ -86,6 +96,7 @@ void Object::Distrust(uint8_t tier, int64_t modified_ns) {
   }
   whole_in_.store(kNotWhole);
   left_ns_[tier] = modified_ns;
+  ++distrusts_;
 }
 
 bool Object::LetGo() {

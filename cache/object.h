@@ -52,6 +52,7 @@ inline constexpr std::string_view kMediumNames[kMedia] = {"dram", "ssd", "hdd"};
 
 // When a file was last modified, in the file system's time; 0 when that cannot be asked.
 int64_t ModifiedNs(int fd, const char* name = "");
+void SetModifiedNs(int fd, int64_t modified_ns);
 
 // Blocks that something is being done to, each by one or by several.
 class BusyBlocks {
@@ -148,8 +149,12 @@ class Object {
     const int64_t left = left_ns_[tier].load();
     return changing_[tier].load() > 0 || left == modified_ns || left == kNeverLeft;
   }
+  int64_t left_ns(uint8_t tier) const { return left_ns_[tier].load(); }
+  // A file that the cache has not touched in this process' life was last modified then.
+  void Meet(uint8_t tier, int64_t modified_ns);
   // What was proven of the tier's file, modified then, is not any more.
   void Distrust(uint8_t tier, int64_t modified_ns);
+  uint32_t distrusts() const { return distrusts_; }  // how often that was
 
   void AddHolder(FileHolder& holder) { holders_.push_back(&holder); }
   void RemoveHolder(FileHolder& holder) { std::erase(holders_, &holder); }
@@ -191,6 +196,7 @@ class Object {
   std::array<std::atomic<uint32_t>, kMedia> changing_{};
   std::array<std::atomic<int64_t>, kMedia> left_ns_;
   uint32_t verified_blocks_ = 0;
+  uint32_t distrusts_ = 0;
   std::atomic<uint8_t> whole_in_{kNotWhole};
   std::vector<FileHolder*> holders_;
   std::atomic<uint32_t> opens_{0};

@@ -44,6 +44,7 @@ io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, Place pl
       co_return absl::OkStatus();
   }
   const AlignedBuffer buffer(object->BlockLength(place.block));
+  const uint32_t distrusts = object->distrusts();
   object->proving.insert(place.block);
   const Status read = co_await io_.Read(place.fd, buffer.span(), file_offset);
   object->proving.erase(place.block);
@@ -52,7 +53,7 @@ io::Task<Status> BlockStore::ReadProven(std::shared_ptr<Object> object, Place pl
   if (XXH3_64bits(buffer.data(), buffer.size()) != object->checksum(place.block)) {
     co_return OutOfRange("block {} of {} does not have the bytes that were written", place.block, object->version.path);
   }
-  if (place.generation == object->generation) object->SetVerified(place.block);
+  if (place.generation == object->generation && distrusts == object->distrusts()) object->SetVerified(place.block);
   std::memcpy(target.data(), buffer.data() + place.offset_bytes, target.size());
   co_return absl::OkStatus();
 }
@@ -83,11 +84,18 @@ io::Task<bool> BlockStore::Check(std::shared_ptr<Object> object, uint32_t block)
   const auto medium = object->TierOf(block);
   if (!medium || !by_medium_[*medium]->in_service()) co_return true;
   Tier& tier = *by_medium_[*medium];
+  const int64_t modified_ns = ModifiedNs(*object, tier.index());
+  DistrustIfChanged(*object, tier, modified_ns);
+  object->Meet(tier.index(), modified_ns);
   const uint32_t generation = object->generation;
+  const uint32_t distrusts = object->distrusts();
   const uint64_t checksum = object->checksum(block);
   const AlignedBuffer buffer(object->BlockLength(block));
   Status status = co_await ReadMedium(object, block, tier, buffer.span());
-  if (status.ok() && XXH3_64bits(buffer.data(), buffer.size()) == checksum) co_return true;
+  if (status.ok() && XXH3_64bits(buffer.data(), buffer.size()) == checksum) {
+    if (generation == object->generation && distrusts == object->distrusts()) object->SetVerified(block);
+    co_return true;
+  }
   // SUSPENDED: evicted or moved meanwhile, it is not what was to be checked.
   if (generation != object->generation || gate_.closed()) co_return true;
   if (status.ok()) status = OutOfRange("the checksum is another");

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -57,11 +58,13 @@ void PublishedTrees::LoadFrom(const Tier& tier) {
     }
     auto tree =
         std::make_shared<Tree>(TreeInfo{name, tier.index(), head.files, head.bytes, head.listed_ns, /*leased=*/true},
-                               [this](Tree& gone) { Remove(gone); });
+                               store_, [this](Tree& gone) { Remove(gone); });
     ObjectId id;
     while (file.read(reinterpret_cast<char*>(id.bytes.data()), static_cast<std::streamsize>(id.bytes.size()))) {
-      if (auto object = store_.Find(id)) tree->Hold(std::move(object));
+      auto object = store_.Find(id);
+      if (object != nullptr && object->blocks_in(tier.index()) > 0) tree->Hold(std::move(object));
     }
+    tree->is_torn = tree->objects().size() < head.objects;
     trees_[name] = std::move(tree);
   }
 }
@@ -70,14 +73,42 @@ void PublishedTrees::KeepLeased(const std::set<std::string>& mounted) {
   for (const auto& [name, tree] : trees_) tree->info.leased = mounted.contains(name);
 }
 
-StatusOr<UniqueFd> PublishedTrees::Lease(const std::string& name) {
+io::Task<StatusOr<UniqueFd>> PublishedTrees::Lease(std::string name) {
+  const size_t unproven = (co_await Unproven(name)).size();
   const auto found = trees_.find(name);
-  if (found == trees_.end()) return NotFound("no tree {}", name);
-  const std::string path = DirectoryOf(found->second->info.medium) + "/" + name;
+  if (found == trees_.end()) co_return NotFound("no tree {}", name);
+  Tree& tree = *found->second;
+  if (unproven > 0) {
+    co_return FailedPrecondition("{} of {} files are proven again after a restart, the others are on their way",
+                                 tree.objects().size() - unproven, tree.objects().size());
+  }
+  const std::string path = DirectoryOf(tree.info.medium) + "/" + name;
   UniqueFd directory(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory.valid()) return ErrnoStatus(errno, path);
-  found->second->info.leased = true;
-  return directory;
+  if (!directory.valid()) co_return ErrnoStatus(errno, path);
+  tree.info.leased = true;
+  co_return directory;
+}
+
+io::Task<std::vector<std::shared_ptr<Object>>> PublishedTrees::Unproven(std::string name) {
+  std::vector<std::shared_ptr<Object>> unproven;
+  const auto found = trees_.find(name);
+  if (found == trees_.end()) co_return unproven;
+  const std::shared_ptr<Tree> tree = found->second;
+  const uint8_t medium = tree->info.medium;
+  const std::vector<std::shared_ptr<Object>> objects = tree->objects();
+  for (size_t begin = 0; begin < objects.size(); begin += kBatch) {
+    const std::span batch(objects.data() + begin, std::min(kBatch, objects.size() - begin));
+    const auto as_left = co_await pool_.Run([&] {
+      return std::ranges::all_of(
+          batch, [&](const auto& object) { return object->IsAsLeft(medium, store_.ModifiedNs(*object, medium)); });
+    });
+    for (size_t i = 0; !as_left && i < batch.size(); ++i) store_.DistrustIfChanged(*batch[i]);
+  }
+  // Not on the way: what was proven may be found bad meanwhile.
+  std::ranges::copy_if(objects, std::back_inserter(unproven),
+                       [&](const auto& object) { return object->WholeIn() != medium; });
+  tree->info.proven = unproven.empty();
+  co_return unproven;
 }
 
 void PublishedTrees::Release(const std::string& name) {

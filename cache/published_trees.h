@@ -5,13 +5,14 @@
 //
 // A tree is made when its dataset is listed to its end and all its files are in one tier and proven. Nothing leaves the
 // files of a tree that is leased (mounted somewhere); one that is not goes, as a whole, when the space of one of its
-// files is wanted.
+// files is wanted. A process that finds a tree gives out no lease on it before it has proven its files itself.
 //
 // Threads:     on the loop; file system calls on the pool.
-// Suspends:    Build.
+// Suspends:    Build, Lease, Unproven.
 // Owns:        the directories `published` of the tiers; holds the objects of its trees.
 // Limits:      16 bytes per file of a tree in memory and on disk; kBatch names are looked at at a time.
-// Errors:      Build: FAILED_PRECONDITION with what stands in the way (not listed, not cached, a symbolic link, …).
+// Errors:      Build, Lease: FAILED_PRECONDITION with what stands in the way (not listed, not cached, not proven, a
+//              symbolic link, …).
 // Invariants:  a tree's names, sizes, times and modes are those that FUSE shows. It gets its name when it is whole, and
 //              its manifest before that.
 // Format:      docs/on-disk-format.md, "Published trees".
@@ -44,6 +45,7 @@ struct TreeInfo {
   uint64_t bytes = 0;
   int64_t listed_ns = 0;  // of the catalog that it was made from
   bool leased = false;
+  bool proven = false;  // when Unproven looked last
 };
 
 class PublishedTrees {
@@ -62,7 +64,10 @@ class PublishedTrees {
   // Makes the dataset's tree, or finds that it is there.
   io::Task<Status> Build(Dataset& dataset, TreeOptions options);
   // The tree's directory (O_PATH); nothing leaves its files until Release. NOT_FOUND.
-  StatusOr<UniqueFd> Lease(const std::string& name);
+  io::Task<StatusOr<UniqueFd>> Lease(std::string name);
+  // Its objects that have a block which this process has not proven, or which somebody else has changed since. None of
+  // a tree that is gone.
+  io::Task<std::vector<std::shared_ptr<Object>>> Unproven(std::string name);
   void Release(const std::string& name);
 
   std::optional<TreeInfo> Find(const std::string& name) const;

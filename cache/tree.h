@@ -13,7 +13,8 @@ namespace sluice::cache {
 
 class PublishedTrees::Tree final : public FileHolder {
  public:
-  Tree(TreeInfo i, std::function<void(Tree&)> remove) : info(std::move(i)), remove_(std::move(remove)) {}
+  Tree(TreeInfo i, BlockStore& store, std::function<void(Tree&)> remove)
+      : info(std::move(i)), store_(store), remove_(std::move(remove)) {}
   ~Tree() override { EndHold(); }
 
   void Hold(std::shared_ptr<Object> object) {
@@ -21,7 +22,10 @@ class PublishedTrees::Tree final : public FileHolder {
     objects_.push_back(std::move(object));
   }
   void EndHold() {
-    for (const auto& object : objects_) object->RemoveHolder(*this);
+    for (const auto& object : objects_) {
+      object->RemoveHolder(*this);
+      store_.Discard(object);
+    }
     objects_.clear();
   }
   // One of its files is wanted elsewhere: if nobody has it mounted, it goes as a whole.
@@ -33,8 +37,10 @@ class PublishedTrees::Tree final : public FileHolder {
   const std::vector<std::shared_ptr<Object>>& objects() const { return objects_; }
 
   TreeInfo info;
+  bool is_torn = false;  // of some of its files the cache does not know any more what they should be
 
  private:
+  BlockStore& store_;
   const std::function<void(Tree&)> remove_;
   std::vector<std::shared_ptr<Object>> objects_;
 };

@@ -23,7 +23,9 @@ double SecondsSince(Instant start) { return std::chrono::duration<double>(Clock:
 void ShowPath(const Mount& mount, const std::optional<cache::TreeInfo>& tree, admin::v1::Mount* out) {
   if (tree) {
     out->set_native(fmt::format("{} files in the {} tier, {}", tree->files, cache::kMediumNames[tree->medium],
-                                tree->leased ? "mounted" : "ready"));
+                                tree->leased   ? "mounted"
+                                : tree->proven ? "ready"
+                                               : "not proven yet"));
   }
   if (tree && tree->leased) return out->set_path("native");
   if (mount.session->profile().small_files()) {

@@ -117,7 +117,10 @@ bool BrokerClient::TakeAtOnce(const Connection& connection, broker::v1::Message&
 Status BrokerClient::MountVolume(const broker::v1::Mount& request, UniqueFd descriptor) {
   if (!descriptor.valid()) return InvalidArgument("a Mount without a FUSE descriptor");
   RETURN_IF_ERROR(mounts_.Add(request, std::move(descriptor)));
-  if (const auto mount = mounts_.Find(request.volume().volume_id()); mount.ok()) prewarmer_.OnMounted(*mount);
+  const auto mount = mounts_.Find(request.volume().volume_id());
+  if (!mount.ok()) return absl::OkStatus();
+  prewarmer_.OnMounted(*mount);
+  if (!request.resume()) loop_.Post([this, mount = *mount] { prover_.OnServed(mount); });
   return absl::OkStatus();
 }
 
@@ -146,8 +149,10 @@ StatusOr<UniqueFd> BrokerClient::LeaseTree(const std::string& volume_id, std::sp
     return FailedPrecondition("the volume's tree is still being made");
   }
   RETURN_IF_ERROR(result.get());
-  ASSIGN_OR_RETURN(UniqueFd directory, io::RunOn(loop_, [&] { return trees_.Lease(*name); }));
-  return OpenBelow(tiers, std::move(directory), *name);
+  auto lease = io::CallOn(loop_, trees_.Lease(*name));
+  if (lease.status().code() == StatusCode::kFailedPrecondition) loop_.Post([this, mount] { prover_.Start(mount); });
+  RETURN_IF_ERROR(lease.status());
+  return OpenBelow(tiers, *std::move(lease), *name);
 }
 
 void BrokerClient::Carry(const Connection& connection, const broker::v1::Message& request,

@@ -21,6 +21,7 @@
 #include "daemon/broker_socket.h"
 #include "daemon/mounts.h"
 #include "daemon/prewarm.h"
+#include "daemon/tree_prover.h"
 #include "io/blocking_pool.h"
 
 namespace sluice::daemon {
@@ -34,12 +35,14 @@ class BrokerClient {
 
   // `on_resumed` is called for each plugin, when what was mounted before it came is served.
   BrokerClient(BrokerSocket& socket, BrokerLink& link, Mounts& mounts, Prewarmer& prewarmer,
-               cache::PublishedTrees& trees, BackingClient& backings, io::Loop& loop, std::function<void()> on_resumed)
+               cache::PublishedTrees& trees, TreeProver& prover, BackingClient& backings, io::Loop& loop,
+               std::function<void()> on_resumed)
       : socket_(socket),
         link_(link),
         mounts_(mounts),
         prewarmer_(prewarmer),
         trees_(trees),
+        prover_(prover),
         backings_(backings),
         loop_(loop),
         on_resumed_(std::move(on_resumed)) {}
@@ -69,6 +72,7 @@ class BrokerClient {
   Mounts& mounts_;
   Prewarmer& prewarmer_;
   cache::PublishedTrees& trees_;
+  TreeProver& prover_;
   BackingClient& backings_;
   io::Loop& loop_;
   const std::function<void()> on_resumed_;

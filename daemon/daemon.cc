@@ -12,6 +12,7 @@
 #include "daemon/broker_client.h"
 #include "daemon/metrics_server.h"
 #include "daemon/scrubber.h"
+#include "daemon/tree_prover.h"
 #include "io/call.h"
 #include "io/thread.h"
 #include "source/http_client.h"
@@ -100,6 +101,7 @@ struct Daemon::Parts {
   std::unique_ptr<cache::Cache> cache;
   std::unique_ptr<cache::PublishedTrees> trees;
   std::unique_ptr<Mounts> mounts;
+  std::unique_ptr<TreeProver> prover;
   std::unique_ptr<Prewarmer> prewarmer;
   std::unique_ptr<Scrubber> scrubber;
   std::unique_ptr<AdminService> admin_service;
@@ -110,6 +112,7 @@ struct Daemon::Parts {
   std::thread loop_thread;
 
   Status Open();
+  void OnResumed();
   void Close();
 };
 
@@ -142,7 +145,8 @@ Status Daemon::Parts::Open() {
                                                  .session_threads = options.config.session_threads,
                                                  .push_bytes_max = options.config.push_memory_bytes,
                                                  .source_directories = options.config.source_directories});
-  prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, loop);
+  prover = std::make_unique<TreeProver>(*trees, *cache, loop);
+  prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, *prover, loop);
   RETURN_IF_ERROR(prewarmer->Load());
   scrubber = std::make_unique<Scrubber>(ScrubOptions{options.config.scrub_bytes_per_second, options.config.scrub_every},
                                         *mounts, *cache, loop, metrics);
@@ -168,9 +172,14 @@ Status Daemon::Parts::Open() {
     ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(options.config.metrics_listen, metrics));
   }
   ASSIGN_OR_RETURN(broker_socket, BrokerSocket::Listen(directory + "/broker.sock"));
-  broker = std::make_unique<BrokerClient>(*broker_socket, broker_link, *mounts, *prewarmer, *trees, backings, loop,
-                                          [this] { loop.Post([this] { cache->store().SetEvictionAllowed(true); }); });
+  broker = std::make_unique<BrokerClient>(*broker_socket, broker_link, *mounts, *prewarmer, *trees, *prover, backings,
+                                          loop, [this] { loop.Post([this] { OnResumed(); }); });
   return absl::OkStatus();
+}
+
+void Daemon::Parts::OnResumed() {
+  cache->store().SetEvictionAllowed(true);
+  for (const auto& mount : mounts->All()) prover->OnServed(mount);
 }
 
 void Daemon::Parts::Close() {
@@ -180,6 +189,7 @@ void Daemon::Parts::Close() {
   mounts->StopAll();
   io::CallOn(loop, scrubber->Close());
   io::CallOn(loop, prewarmer->Close());
+  io::CallOn(loop, prover->Close());
   io::CallOn(loop, trees->Close());
   io::CallOn(loop, cache->Close());
   loop.Stop();

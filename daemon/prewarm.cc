@@ -50,8 +50,9 @@ StatusOr<std::optional<uint8_t>> MediumOf(const std::string& tier, const cache::
 
 }  // namespace
 
-Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, io::Loop& loop)
-    : mounts_(mounts), cache_(cache), trees_(trees), loop_(loop), gate_(loop) {}
+Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, TreeProver& prover,
+                     io::Loop& loop)
+    : mounts_(mounts), cache_(cache), trees_(trees), prover_(prover), loop_(loop), gate_(loop) {}
 
 Status Prewarmer::Load() {
   return cache_.store().index().Scan(
@@ -138,7 +139,7 @@ io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> m
   for (size_t i = job->workers; i > 0; --i) io::Spawn(Work(job, mount, walker));
   while (job->workers > 0) co_await job->worker_done.Wait();
   if (job->status.request().publish_native() && job->first_error.ok() && !job->cancelled && !mount->closing) {
-    job->first_error = co_await PreparePublish(*job, *mount);
+    job->first_error = co_await PreparePublish(*job, mount);
   }
   const std::lock_guard lock(mutex_);
   admin::v1::Job& status = job->status;
@@ -161,10 +162,15 @@ io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> m
   ended_.notify_all();
 }
 
-io::Task<Status> Prewarmer::PreparePublish(Job& job, Mount& mount) {
-  cache::TreeOptions options = TreeOptionsOf(mount.spec);
+io::Task<Status> Prewarmer::PreparePublish(Job& job, std::shared_ptr<Mount> mount) {
+  cache::TreeOptions options = TreeOptionsOf(mount->spec);
   options.medium = job.medium;
-  co_return Annotate(co_await trees_.Build(*mount.dataset, std::move(options)), "native publish");
+  const std::string name = options.name;
+  CO_RETURN_IF_ERROR(Annotate(co_await trees_.Build(*mount->dataset, std::move(options)), "native publish"));
+  co_await prover_.Prove(mount, job.cancelled);
+  const size_t left = (co_await trees_.Unproven(name)).size();
+  if (left > 0) co_return Unavailable("native publish: {} files could not be proven", left);
+  co_return absl::OkStatus();
 }
 
 io::Task<void> Prewarmer::Count(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount) {

@@ -17,6 +17,7 @@
 
 #include "daemon/job_records.h"
 #include "daemon/mounts.h"
+#include "daemon/tree_prover.h"
 #include "daemon/walk.h"
 #include "proto/admin.pb.h"
 
@@ -27,7 +28,7 @@ class Prewarmer {
   static constexpr size_t kJobsMax = 256;
   static constexpr uint32_t kConcurrencyDefault = 32;
 
-  Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, io::Loop& loop);
+  Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees& trees, TreeProver& prover, io::Loop& loop);
 
   // Reads unfinished jobs from the index. Before the loop runs.
   Status Load();
@@ -50,7 +51,7 @@ class Prewarmer {
   io::Task<void> Count(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount);
   io::Task<void> Work(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount, std::shared_ptr<Walker> walker);
   io::Task<Status> WarmFile(Job& job, Mount& mount, const cache::Node& node);
-  io::Task<Status> PreparePublish(Job& job, Mount& mount);
+  io::Task<Status> PreparePublish(Job& job, std::shared_ptr<Mount> mount);
   void Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mount>& mount);
   void Save(const Job& job);
   void ForgetOldJobs();
@@ -58,6 +59,7 @@ class Prewarmer {
   Mounts& mounts_;
   cache::Cache& cache_;
   cache::PublishedTrees& trees_;
+  TreeProver& prover_;
   io::Loop& loop_;
   io::Gate gate_;
   mutable std::mutex mutex_;

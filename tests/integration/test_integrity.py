@@ -141,6 +141,91 @@ def test_the_scrubber_mends_what_nobody_reads(make_plugin, s3, s3_volume):
     assert plugin.metric("sluice_scrub_passes_total") > 0
 
 
+def flip_hidden(file, choose):
+    """One bit, as a medium flips it: the file's times are as they were."""
+    stat = file.stat()
+    mode = stat.st_mode & 0o7777
+    flip([file], 1, choose)
+    os.chmod(file, mode)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def is_native(path):
+    """Whether what is mounted there needs no FUSE."""
+    line = [words for words in map(str.split, open("/proc/self/mountinfo")) if words[4] == str(path)][-1]
+    return line[line.index("-") + 1] != "fuse.sluice"
+
+
+def contents(path):
+    return {str(file.relative_to(path)): (file.read_bytes(), file.stat().st_mtime_ns) for file in path.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_bits_that_flip_in_a_tree_while_nothing_runs(make_plugin, s3, s3_volume, hidden):
+    """What is published natively nobody compares: no pod gets it before it has been proven again. Until then, FUSE."""
+    bucket = f"tree-{hidden}".lower()
+    choose = random.Random(12)
+    for i in range(12):
+        (s3.bucket(bucket) / f"d{i % 2}").mkdir(exist_ok=True)
+        (s3.bucket(bucket) / f"d{i % 2}" / f"f{i:02}").write_bytes(choose.randbytes(choose.randrange(1, 3 * MIB)))
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 128MiB}]}}")
+    context, secrets = s3_volume(bucket, consistency="immutable")
+    plugin.stage("v", context, secrets)
+    plugin.sluice("prewarm", "v", "--publish-native", "--wait")
+    native = plugin.publish("v", context)
+    want = contents(native)
+    assert is_native(native) and len(want) == 12
+    assert {name: content for name, (content, _) in want.items()} == {
+        str(f.relative_to(s3.bucket(bucket))): f.read_bytes() for f in s3.bucket(bucket).rglob("*") if f.is_file()}
+    plugin.unmount("v")
+    plugin.stop()
+    harness.wait_until(lambda: plugin.daemon_pid() is None, what="the daemon's end")
+    files = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    for file in choose.sample(files, 4):
+        (flip_hidden if hidden else lambda f, c: flip([f], 5, c))(file, choose)
+
+    plugin.start()
+    plugin.stage("v", context, secrets)
+    first = plugin.publish("v", context)
+    assert not is_native(first)
+    assert contents(first) == want
+    # What a pod has by FUSE stays so; the next one gets the tree, mended.
+    harness.wait_until(lambda: "ready" in plugin.json("mounts")["mounts"][0]["native"], what="the proof")
+    second = plugin.publish("v", context, target=plugin.directory / "second")
+    assert is_native(second)
+    got = contents(second)
+    assert {name: content for name, (content, _) in got.items()} == {name: content for name, (content, _) in want.items()}
+    if hidden:
+        assert got == want
+    assert plugin.metric(BAD) >= 4 and "files that can be published natively are proven again" in plugin.log()
+
+
+def test_a_mounted_tree_is_proven_again_and_mended_in_place(make_plugin, s3, s3_volume):
+    """Its readers need no process, so they go on while both are dead; what has rotted meanwhile they see until then."""
+    want = load.data(4 * MIB, 13)
+    (s3.bucket("mounted") / "file").write_bytes(want)
+    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 128MiB}]}}")
+    context, secrets = s3_volume("mounted", consistency="immutable")
+    plugin.stage("v", context, secrets)
+    plugin.sluice("prewarm", "v", "--publish-native", "--wait")
+    native = plugin.publish("v", context)
+    modified = (native / "file").stat().st_mtime_ns
+    [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    plugin.kill_both()
+    with open(native / "file", "rb") as f:
+        assert f.read() == want
+        flip_hidden(cached, random.Random(14))
+        f.seek(0)
+        assert f.read() != want
+        plugin.start()
+        plugin.stage("v", context, secrets)
+        harness.wait_until(lambda: cached.read_bytes() == want, what="the proof")
+        f.seek(0)
+        assert f.read() == want
+    harness.wait_until(lambda: (native / "file").stat().st_mtime_ns == modified, what="its time")
+    assert plugin.metric(BAD) == 1 and is_native(native)
+
+
 @pytest.fixture
 def btrfs():
     """A btrfs of its own: where it is mounted, and the image that it lies on."""
