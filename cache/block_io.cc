@@ -26,11 +26,16 @@ StatusOr<UniqueFd> BlockStore::OpenPublished(const Tier& tier, const std::string
 io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create) {
   if (object->fd(tier) >= 0) co_return object->fd(tier);
   if (open_files_ >= open_files_max_) co_await CloseIdleFiles();
-  std::string name = Tier::FileName(object->id);
-  auto opened = co_await io_.Open(by_medium_[tier]->directory_fd(), name, create ? O_RDWR | O_CREAT : O_RDWR);
+  const std::string name = Tier::FileName(object->id);
+  const bool reads_only = !create && object->seal(tier).reads_only();
+  const int flags = reads_only ? O_RDONLY : O_RDWR;
+  auto opened = co_await io_.Open(by_medium_[tier]->directory_fd(), name, create ? flags | O_CREAT : flags);
+  if (opened.status().code() == StatusCode::kPermissionDenied) opened = co_await OpenSealed(object, tier);
   if (opened.status().code() == StatusCode::kPermissionDenied) opened = OpenPublished(*by_medium_[tier], name);
   if (!opened.ok()) co_return opened.status();
   if (object->fd(tier) >= 0) co_return object->fd(tier);  // SUSPENDED: another opened it meanwhile
+  if (reads_only && !object->seal(tier).reads_only())
+    co_return co_await OpenFile(object, tier, create);  // or sealed it
   DistrustIfChanged(*object, *by_medium_[tier], cache::ModifiedNs(opened->get()));
   Object::Change change(*object, tier);
   const auto size = static_cast<off_t>(object->size());
@@ -48,7 +53,11 @@ io::Task<StatusOr<int>> BlockStore::OpenFile(std::shared_ptr<Object> object, uin
 }
 
 io::Task<StatusOr<UniqueFd>> BlockStore::OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier, int more_flags) {
-  co_return co_await io_.Open(by_medium_[tier]->directory_fd(), Tier::FileName(object->id), O_RDONLY | more_flags);
+  auto file = co_await io_.Open(by_medium_[tier]->directory_fd(), Tier::FileName(object->id), O_RDONLY | more_flags);
+  // That it is sealed, by an earlier process, is known from its first opening on.
+  if (Object::Seal& seal = object->seal(tier); file.ok() && by_medium_[tier]->seals() && !seal.reads_only())
+    seal.is_set = sealer_->IsSealed(file->get());
+  co_return file;
 }
 
 io::Task<void> BlockStore::CloseIdleFiles() {
@@ -104,31 +113,39 @@ io::Task<bool> BlockStore::ReadBlock(std::shared_ptr<Object> object, uint32_t bl
   const bool unchanged = generation == object->generation;
   if (status.ok()) co_return true;
   if (!unchanged) co_return false;
-  tier.bad_blocks.Add();
-  tier.ReportFailure(status);
+  ReportBad(*object, tier, status);
   co_await Drop(object, block, /*evicted=*/false);
   co_return false;
 }
 
 io::Task<Status> BlockStore::WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
                                      Tier& tier) {
-  while (object->freeing.contains(block)) co_await room_.Wait();
-  const Object::FileUse use(*object);
-  object->writing.Begin(block);
-  const auto fd = co_await OpenFile(object, tier.index(), /*create=*/true);
-  Status status = fd.status();
-  if (status.ok()) {
-    DistrustIfChanged(*object, tier, cache::ModifiedNs(*fd));
-    Object::Change change(*object, tier.index());
-    status = co_await io_.Write(*fd, bytes, uint64_t{block} * object->block_size());
-    // A bad block of a file in use: its users go on to see the time that the file had.
-    if (status.ok() && object->held()) SetModifiedNs(*fd, object->left_ns(tier.index()));
-    if (status.ok()) change.Done(cache::ModifiedNs(*fd));
+  Status status;
+  for (bool sealed = true; sealed;) {
+    if (!co_await AwaitWritable(object, block, tier)) break;
+    const Object::FileUse use(*object);
+    object->writing.Begin(block);
+    const auto fd = co_await OpenFile(object, tier.index(), /*create=*/true);
+    sealed = object->seal(tier.index()).is_set;  // as it turned out
+    status = fd.status();
+    if (status.ok() && !sealed) status = co_await WriteFile(*object, block, bytes, tier);
+    object->writing.End(block);
+    if (object->freeing.contains(block)) room_.Notify();
   }
-  if (status.ok()) tier.written_bytes.Add(bytes.size());
-  object->writing.End(block);
-  if (object->freeing.contains(block)) room_.Notify();
   co_return status;
+}
+
+// REQUIRES: the file is open.
+io::Task<Status> BlockStore::WriteFile(Object& object, uint32_t block, std::span<const std::byte> bytes, Tier& tier) {
+  const int fd = object.fd(tier.index());
+  DistrustIfChanged(object, tier, cache::ModifiedNs(fd));
+  Object::Change change(object, tier.index());
+  CO_RETURN_IF_ERROR(co_await io_.Write(fd, bytes, uint64_t{block} * object.block_size()));
+  // A bad block of a file in use: its users go on to see the time that the file had.
+  if (object.held()) SetModifiedNs(fd, object.left_ns(tier.index()));
+  change.Done(cache::ModifiedNs(fd));
+  tier.written_bytes.Add(bytes.size());
+  co_return absl::OkStatus();
 }
 
 io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,

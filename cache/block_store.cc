@@ -18,6 +18,7 @@ StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(const BlockStoreOptions& 
                                                        Registry& metrics) {
   std::unique_ptr<BlockStore> store(new BlockStore(loop, io));
   store->open_files_max_ = options.open_files_max;
+  store->sealer_ = options.sealer;
   std::array<Files, kMedia> files;
   for (const TierOptions& tier_options : options.tiers) {
     ASSIGN_OR_RETURN(auto tier, Tier::Open(tier_options, metrics));
@@ -26,6 +27,7 @@ StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(const BlockStoreOptions& 
     }
     store->by_medium_[tier->index()] = tier.get();
     files[tier->index()] = ListFiles(*tier);
+    if (options.sealer != nullptr) tier->OnSealProbe(options.sealer->Probe(tier->directory_fd()));
     store->tiers_.push_back(std::move(tier));
   }
   if (store->tiers_.empty()) return InvalidArgument("no tier is configured; at least one is needed");

@@ -23,6 +23,7 @@
 #include "cache/object.h"
 #include "cache/tier.h"
 #include "io/file_io.h"
+#include "io/sealer.h"
 #include "io/sync.h"
 
 namespace sluice::cache {
@@ -32,6 +33,7 @@ struct BlockStoreOptions {
   std::string index_directory;
   uint64_t open_files_max = 16384;
   Index::Commits index_commits = Index::Commits::kBehind;
+  io::Sealer* sealer = nullptr;  // null: files are not sealed
 };
 
 class BlockStore {
@@ -73,10 +75,14 @@ class BlockStore {
   void Touch(const std::shared_ptr<Object>& object, uint32_t block);
   // The object was opened by a reader whose reads the store will not see.
   void TouchAll(const std::shared_ptr<Object>& object);
-  // Brings an object whose blocks are all cached into one tier, and proves those that are not proven yet.
+  // Brings an object whose blocks are all cached into one tier, proves those that are not proven yet, and seals the
+  // file where the tier can do that.
   io::Task<void> Settle(std::shared_ptr<Object> object);
+  bool IsSettled(const Object& object) const;
   // The same, into the tier `to`. It may stop half-way: then the object is not whole.
   io::Task<void> Gather(std::shared_ptr<Object> object, uint8_t to, Admission admission);
+  // Seals the file of an object that is whole, if the tier can do that and nobody uses the file just now.
+  io::Task<void> Seal(std::shared_ptr<Object> object);
   // A descriptor of the object's file in a tier, for somebody else to read it with.
   io::Task<StatusOr<UniqueFd>> OpenReadOnly(std::shared_ptr<Object> object, uint8_t tier, int more_flags = 0);
 
@@ -125,10 +131,11 @@ class BlockStore {
   io::Task<void> EvictInBackground(Tier& tier);
   io::Task<bool> EvictOne(Tier& tier);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
+  io::Task<void> MoveAll(std::shared_ptr<Object> object, uint8_t to, Admission admission);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
   // The block is no longer in its tier, as far as anybody can tell; its space is not touched. Returns the tier.
   uint8_t Disown(Object& object, uint32_t block, bool evicted = false);
-  // The same, and frees its space.
+  // The same, and frees its space; with it, the rest of a sealed file.
   io::Task<void> Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted);
   io::Task<void> FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t tier);
   io::Task<void> TakeBack(std::shared_ptr<Object> object, uint32_t block, Tier& tier);
@@ -148,16 +155,22 @@ class BlockStore {
   void DistrustIfChanged(Object& object, const Tier& tier, int64_t modified_ns);
   static StatusOr<UniqueFd> OpenPublished(const Tier& tier, const std::string& name);
   io::Task<StatusOr<int>> OpenFile(std::shared_ptr<Object> object, uint8_t tier, bool create);
+  io::Task<StatusOr<UniqueFd>> OpenSealed(std::shared_ptr<Object> object, uint8_t tier);
+  io::Task<bool> AwaitWritable(std::shared_ptr<Object> object, uint32_t block, Tier& tier);
+  io::Task<void> Shed(std::shared_ptr<Object> object, Tier& tier, bool evicted);
+  static void ReportBad(const Object& object, Tier& tier, const Status& status);
   io::Task<void> CloseIdleFiles();
   io::Task<void> CloseFile(std::shared_ptr<Object> object, uint8_t tier);
   io::Task<Status> WriteTo(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
                            Tier& tier);
+  io::Task<Status> WriteFile(Object& object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
   void Record(const Object& object, uint32_t block);
   // The next slower tier that is in service; null when there is none.
   Tier* Below(const Tier& tier) const;
 
   io::Loop& loop_;
   io::FileIo& io_;
+  io::Sealer* sealer_ = nullptr;
   uint64_t open_files_max_ = 0;
   std::vector<std::unique_ptr<Tier>> tiers_;
   std::array<Tier*, kMedia> by_medium_{};

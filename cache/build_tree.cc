@@ -165,6 +165,7 @@ io::Task<Status> PublishedTrees::BuildNew(Dataset& dataset, TreeOptions options)
 io::Task<Status> PublishedTrees::Hold(std::shared_ptr<Object> object, std::shared_ptr<Tree> tree) {
   if (object->WholeIn() != tree->info.medium)
     co_await store_.Gather(object, tree->info.medium, BlockStore::Admission::kAlways);
+  co_await store_.Seal(object);
   const auto whole_in = object->WholeIn();
   if (whole_in != tree->info.medium) {
     co_return FailedPrecondition(

@@ -86,7 +86,11 @@ io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   const std::shared_ptr<Object> object = Find(victim->object);
   tier.evictions.Add();
   if (const Tier* below = Below(tier); below != nullptr) {
-    if (co_await Move(object, victim->block, below->index(), Admission::kPolicy)) co_return true;
+    if (object->seal(tier.index()).is_set) {
+      co_await MoveAll(object, below->index(), Admission::kPolicy);
+    } else if (co_await Move(object, victim->block, below->index(), Admission::kPolicy)) {
+      co_return true;
+    }
   }
   // SUSPENDED: opened meanwhile, it stays after all.
   if (object->TierOf(victim->block) == tier.index() && MayLeave(*object))
@@ -147,12 +151,13 @@ void BlockStore::TouchAll(const std::shared_ptr<Object>& object) {
 }
 
 io::Task<void> BlockStore::Settle(std::shared_ptr<Object> object) {
-  if (object->cached_blocks() < object->block_count() || object->WholeIn()) co_return;
+  if (object->cached_blocks() < object->block_count()) co_return;
   uint8_t most = 0;
   for (uint8_t medium = 1; medium < kMedia; ++medium) {
     if (object->blocks_in(medium) > object->blocks_in(most)) most = medium;
   }
-  co_await Gather(object, most, Admission::kPolicy);
+  if (!object->WholeIn()) co_await Gather(object, most, Admission::kPolicy);
+  co_await Seal(object);
 }
 
 io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to, Admission admission) {
@@ -160,6 +165,13 @@ io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to, Ad
   const io::Gate::Holder holder = gate_.Enter();
   object->gathering = true;
   co_await moves_.Acquire(1, io::Urgency::kPrewarm);
+  co_await MoveAll(object, to, admission);
+  moves_.Release(1);
+  object->gathering = false;
+}
+
+// As far as it goes.
+io::Task<void> BlockStore::MoveAll(std::shared_ptr<Object> object, uint8_t to, Admission admission) {
   bool good = true;
   for (uint32_t block = 0; block < object->block_count() && good && !gate_.closed(); ++block) {
     const auto tier = object->TierOf(block);
@@ -171,8 +183,6 @@ io::Task<void> BlockStore::Gather(std::shared_ptr<Object> object, uint8_t to, Ad
       good = co_await ReadBlock(object, block, 0, {&first, 1});
     }
   }
-  moves_.Release(1);
-  object->gathering = false;
 }
 
 io::Task<void> BlockStore::Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to) {
@@ -191,14 +201,24 @@ uint8_t BlockStore::Disown(Object& object, uint32_t block, bool evicted) {
 }
 
 io::Task<void> BlockStore::Drop(std::shared_ptr<Object> object, uint32_t block, bool evicted) {
-  if (!object->TierOf(block)) co_return;
-  const uint8_t medium = Disown(*object, block, evicted);
-  co_await FreeSpace(object, block, medium);
+  const auto medium = object->TierOf(block);
+  if (!medium) co_return;
+  if (object->seal(*medium).is_set) {
+    co_await Shed(object, *by_medium_[*medium], evicted);
+  } else {
+    Disown(*object, block, evicted);
+    co_await FreeSpace(object, block, *medium);
+  }
 }
 
 // REQUIRES: the block's state no longer names the tier. Until it is done nothing writes the block anew (WriteTo waits),
 // and what was being written has ended, or the hole could be punched into the new bytes.
 io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t block, uint8_t medium) {
+  if (Object::Seal& seal = object->seal(medium); seal.is_set) {
+    seal.dead_bytes += Tier::Footprint(object->BlockLength(block));
+    if (object->blocks_in(medium) == 0) co_await Shed(object, *by_medium_[medium], /*evicted=*/false);
+    co_return;
+  }
   object->freeing.Begin(block);
   co_await object->Quiesce(loop_);
   while (object->writing.contains(block)) co_await room_.Wait();
@@ -227,8 +247,12 @@ io::Task<void> BlockStore::MakeHole(std::shared_ptr<Object> object, uint32_t blo
   if (object->blocks_in(medium) == 0 && object->fills.empty() && object->file_uses() == 0) {
     co_await UnlinkFile(object, *by_medium_[medium]);
   } else if (!object->read_by_kernel) {
-    const Object::FileUse use(*object);
+    Object::FileUse use(*object);
     const auto fd = co_await OpenFile(object, medium, /*create=*/false);
+    if (object->seal(medium).is_set) {  // as it turned out
+      use.End();
+      co_return co_await Shed(object, *by_medium_[medium], /*evicted=*/false);
+    }
     Object::Change change(*object, medium);
     const uint64_t footprint = Tier::Footprint(object->BlockLength(block));
     if (fd.ok() && (co_await io_.Punch(*fd, uint64_t{block} * object->block_size(), footprint)).ok())
@@ -253,13 +277,18 @@ Tier* BlockStore::Below(const Tier& tier) const {
 }
 
 io::Task<uint64_t> BlockStore::Evict(std::shared_ptr<Object> object) {
-  uint64_t freed_bytes = 0;
+  const auto used_bytes = [&object] {
+    uint64_t bytes = 0;
+    for (uint32_t block = 0; block < object->block_count(); ++block) {
+      if (object->TierOf(block)) bytes += Tier::Footprint(object->BlockLength(block));
+    }
+    return bytes;
+  };
+  const uint64_t before = used_bytes();
   for (uint32_t block = 0; block < object->block_count() && MayLeave(*object); ++block) {
-    if (!object->TierOf(block)) continue;
-    freed_bytes += Tier::Footprint(object->BlockLength(block));
     co_await Drop(object, block, /*evicted=*/true);
   }
-  co_return freed_bytes;
+  co_return before - std::min(before, used_bytes());
 }
 
 }  // namespace sluice::cache

@@ -106,6 +106,10 @@ bool Object::LetGo() {
   return true;
 }
 
+void Object::Lose() {
+  for (FileHolder* const holder : std::exchange(holders_, {})) holder->OnLost();
+}
+
 uint32_t Object::cached_blocks() const {
   uint32_t count = 0;
   for (const auto& in_tier : tier_blocks_) count += in_tier;

@@ -6,10 +6,11 @@
 // Threads:     TryRead, state queries, opens() from any thread; fields below "loop" on the loop only.
 // Suspends:    Quiesce.
 // Owns:        its descriptors on the tiers' files; who closes one waits for a Quiesce first.
-// Limits:      24 bytes per block and about 340 per object; REQUIRES CanCount (cache/key.h) of its version.
+// Limits:      24 bytes per block and about 390 per object; REQUIRES CanCount (cache/key.h) of its version.
 // Invariants:  I1 a block's state names a tier only after its bytes are written there.
 //              I2 TryRead returns bytes of blocks that were proven in this process's life (verified), or nothing.
-//              I3 while a holder refuses to let go, no block leaves its file and no hole is punched into it.
+//              I3 while a holder refuses to let go, no block leaves its file and no hole is punched into it. But a bad
+//                 block does: it is written over, or, of a sealed file, the file is lost.
 //              I4 after a block's state is cleared, Quiesce returns when no TryRead can still be reading it.
 //              I5 a file whose time of modification is not that of its last Change is somebody else's work: nothing
 //                 is read from it without its checksum (IsAsLeft).
@@ -43,6 +44,9 @@ class FileHolder {
   virtual ~FileHolder() = default;
   // False: the file is in use, nothing may leave it. True: it is not, and this holder has removed itself.
   virtual bool LetGo() = 0;
+  // The object's blocks come into another file from now on: what this holder uses it has for itself. It has been
+  // removed.
+  virtual void OnLost() {}
 };
 
 // What a tier is made of; at most one tier of each, fastest first. The numbers are in the index on disk.
@@ -159,8 +163,20 @@ class Object {
   void AddHolder(FileHolder& holder) { holders_.push_back(&holder); }
   void RemoveHolder(FileHolder& holder) { std::erase(holders_, &holder); }
   bool held() const { return !holders_.empty(); }
+  // Nobody holds it any more, whatever they say.
+  void Lose();
   // Whether blocks may leave: every holder agrees, and has gone.
   bool LetGo();
+
+  // Of the file in a tier (cache/seal.cc).
+  struct Seal {
+    bool is_set = false;       // nobody can write to the file or make a hole in it
+    bool is_changing = false;  // it is being sealed, or a sealed one is going: nothing is written meanwhile
+    uint64_t dead_bytes = 0;   // of blocks that have left a sealed file; they take their space until it goes
+    bool reads_only() const { return is_set || is_changing; }
+  };
+  Seal& seal(uint8_t tier) { return seals_[tier]; }
+  const Seal& seal(uint8_t tier) const { return seals_[tier]; }
 
   // Waits until every TryRead that began before has ended.
   io::Task<void> Quiesce(io::Loop& loop);
@@ -199,10 +215,27 @@ class Object {
   uint32_t distrusts_ = 0;
   std::atomic<uint8_t> whole_in_{kNotWhole};
   std::vector<FileHolder*> holders_;
+  std::array<Seal, kMedia> seals_;
   std::atomic<uint32_t> opens_{0};
   ReaderEpochs readers_;  // TryReads under way
   bool quiescing_ = false;
   uint32_t file_uses_ = 0;
+};
+
+// Keeps an object's bytes where they are while it lives. On the loop.
+class Stay final : public FileHolder {
+ public:
+  explicit Stay(Object& object) : object_(object) { object_.AddHolder(*this); }
+  ~Stay() override { object_.RemoveHolder(*this); }
+  Stay(const Stay&) = delete;
+  Stay& operator=(const Stay&) = delete;
+  bool LetGo() override { return false; }
+  void OnLost() override { lost_ = true; }
+  bool lost() const { return lost_; }
+
+ private:
+  Object& object_;
+  bool lost_ = false;
 };
 
 }  // namespace sluice::cache

@@ -79,6 +79,12 @@ io::Task<Status> BlockStore::ReadMedium(std::shared_ptr<Object> object, uint32_t
   co_return status;
 }
 
+// An error that the kernel gives for a sealed file may be its verdict on the bytes: it says nothing of the medium.
+void BlockStore::ReportBad(const Object& object, Tier& tier, const Status& status) {
+  tier.bad_blocks.Add();
+  if (!object.seal(tier.index()).is_set) tier.ReportFailure(status);
+}
+
 io::Task<bool> BlockStore::Check(std::shared_ptr<Object> object, uint32_t block) {
   const io::Gate::Holder holder = gate_.Enter();
   const auto medium = object->TierOf(block);
@@ -100,8 +106,7 @@ io::Task<bool> BlockStore::Check(std::shared_ptr<Object> object, uint32_t block)
   if (generation != object->generation || gate_.closed()) co_return true;
   if (status.ok()) status = OutOfRange("the checksum is another");
   spdlog::error("the {} tier has lost block {} of {}: {}", tier.name(), block, object->version.path, Message(status));
-  tier.bad_blocks.Add();
-  tier.ReportFailure(status);
+  ReportBad(*object, tier, status);
   co_await Drop(object, block, /*evicted=*/false);
   co_return false;
 }

@@ -78,6 +78,7 @@ io::Task<StatusOr<UniqueFd>> PublishedTrees::Lease(std::string name) {
   const auto found = trees_.find(name);
   if (found == trees_.end()) co_return NotFound("no tree {}", name);
   Tree& tree = *found->second;
+  if (tree.is_torn) co_return FailedPrecondition("files of the volume's tree have been replaced; it is made anew");
   if (unproven > 0) {
     co_return FailedPrecondition("{} of {} files are proven again after a restart, the others are on their way",
                                  tree.objects().size() - unproven, tree.objects().size());

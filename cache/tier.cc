@@ -97,7 +97,10 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
                                     "Quota of a tier; less than configured when its disk is full", LabelsOf(options_))),
       keeps_gauge_(metrics.AddGauge(
           "sluice_tier_keeps", "1 while a tier keeps what it has, because a dataset larger than it is read in epochs",
-          LabelsOf(options_))) {
+          LabelsOf(options_))),
+      seals_gauge_(metrics.AddGauge("sluice_tier_seals",
+                                    "1 when whole files of a tier are sealed: the kernel proves what it reads of them",
+                                    LabelsOf(options_))) {
   in_service_gauge_.Set(1);
   quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
 }
@@ -112,6 +115,16 @@ bool Tier::Admit(const BlockKey& key, uint64_t bytes) {
   if (!admitted) refused_blocks.Add();
   keeps_gauge_.Set(policy_->Keeps() ? 1 : 0);
   return admitted;
+}
+
+void Tier::OnSealProbe(const Status& probe) {
+  seals_ = probe.ok();
+  seals_gauge_.Set(seals_ ? 1 : 0);
+  if (seals_) {
+    spdlog::info("the {} tier {} seals whole files: the kernel proves what it reads of them", name(), options_.path);
+  } else {
+    spdlog::info("the {} tier {} does not seal files: {}", name(), options_.path, Message(probe));
+  }
 }
 
 void Tier::Charge(int64_t bytes) {

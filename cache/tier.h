@@ -64,6 +64,10 @@ class Tier {
   bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(LowWatermark()); }
   void Charge(int64_t bytes);
 
+  // Whether its files can be sealed.
+  void OnSealProbe(const Status& probe);
+  bool seals() const { return seals_; }
+
   // What came of an operation. A failure takes the tier out of service when it is one of the medium's, lowers the quota
   // when it is full.
   void ReportFailure(const Status& status);
@@ -92,10 +96,12 @@ class Tier {
   uint64_t quota_bytes_;
   uint64_t used_bytes_ = 0;
   Status failure_;
+  bool seals_ = false;
   Gauge& used_gauge_;
   Gauge& in_service_gauge_;
   Gauge& quota_gauge_;
   Gauge& keeps_gauge_;
+  Gauge& seals_gauge_;
 };
 
 }  // namespace sluice::cache

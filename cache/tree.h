@@ -34,10 +34,11 @@ class PublishedTrees::Tree final : public FileHolder {
     remove_(*this);
     return true;
   }
+  void OnLost() override { is_torn = true; }
   const std::vector<std::shared_ptr<Object>>& objects() const { return objects_; }
 
   TreeInfo info;
-  bool is_torn = false;  // of some of its files the cache does not know any more what they should be
+  bool is_torn = false;  // some of its files are not, or not known to be, the cache's any more
 
  private:
   BlockStore& store_;

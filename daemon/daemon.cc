@@ -96,6 +96,7 @@ struct Daemon::Parts {
   Gauge& mounts_gauge;
   cache::ReadLimits node_limits;
   std::unique_ptr<io::FileIo> file_io;
+  std::unique_ptr<io::Sealer> sealer;
   std::shared_ptr<source::HttpClient> http;
   std::optional<source::SourceContext> sources;
   std::unique_ptr<cache::Cache> cache;
@@ -125,7 +126,9 @@ Status Daemon::Parts::Open() {
   file_io = uses_ring ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool);
   http = std::make_shared<source::HttpClient>(loop, options.config.ca_file);
   sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
-  ASSIGN_OR_RETURN(const cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));
+  sealer = io::MakeVeritySealer(pool);
+  ASSIGN_OR_RETURN(cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));
+  cache_options.store.sealer = sealer.get();
   ASSIGN_OR_RETURN(cache, cache::Cache::Open(cache_options, loop, *file_io, metrics));
   trees = std::make_unique<cache::PublishedTrees>(cache->store(), loop, pool);
   trees->Load();

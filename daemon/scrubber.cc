@@ -71,16 +71,20 @@ io::Task<void> Scrubber::Scrub(cache::ObjectVersion version) {
     if (gate_.closed()) break;
     const bool good = co_await cache_.store().Check(object, block);
     scrubbed_bytes_.Add(object->BlockLength(block));
-    if (!good) co_await FetchAgain(object, block, *medium);
+    if (good) continue;
+    // Of a sealed file all blocks are dropped with a bad one.
+    const bool all = object->cached_blocks() == 0;
+    co_await FetchAgain(object, all ? 0 : block, all ? object->block_count() : 1, *medium);
   }
   cache_.store().Release(object);
 }
 
 // Failing that, the next reader fetches it.
-io::Task<void> Scrubber::FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint8_t medium) {
+io::Task<void> Scrubber::FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint32_t count,
+                                    uint8_t medium) {
   for (const auto& mount : mounts_.All()) {
     if (mount->closing || mount->dataset->options().identity != object->version.dataset) continue;
-    const auto fetched = co_await cache_.Warm(object, mount->dataset->source(), block, 1, medium);
+    const auto fetched = co_await cache_.Warm(object, mount->dataset->source(), block, count, medium);
     if (fetched.ok()) co_return;
     spdlog::warn("block {} of {} cannot be fetched again now: {}", block, object->version.path,
                  Message(fetched.status()));

@@ -36,7 +36,7 @@ class Scrubber {
   io::Task<void> Run();
   io::Task<void> Pass();
   io::Task<void> Scrub(cache::ObjectVersion version);
-  io::Task<void> FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint8_t medium);
+  io::Task<void> FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint32_t count, uint8_t medium);
   io::Task<void> Rest(Duration duration);
 
   const ScrubOptions options_;

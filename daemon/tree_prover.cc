@@ -27,7 +27,7 @@ io::Task<void> TreeProver::Prove(std::shared_ptr<Mount> mount, const std::atomic
     // One that has gone keeps nothing in the cache: what is missing then was evicted.
     const auto tree = trees_.Find(name);
     if (!tree || !MayGoOn(*mount, stop)) break;
-    co_await ProveObject(*mount, object, tree->medium, stop);
+    co_await ProveObject(*mount, object->version, tree->medium, stop);
   }
   if (!unproven.empty()) {
     const size_t left = (co_await trees_.Unproven(name)).size();
@@ -37,8 +37,9 @@ io::Task<void> TreeProver::Prove(std::shared_ptr<Mount> mount, const std::atomic
   turn_.Release(1);
 }
 
-io::Task<void> TreeProver::ProveObject(const Mount& mount, std::shared_ptr<cache::Object> object, uint8_t medium,
+io::Task<void> TreeProver::ProveObject(const Mount& mount, cache::ObjectVersion version, uint8_t medium,
                                        const std::atomic<bool>& stop) {
+  const auto object = cache_.store().Acquire(version);
   for (uint32_t block = 0; block < object->block_count() && MayGoOn(mount, stop); ++block) {
     if (object->IsVerified(block)) continue;
     const Instant begun = loop_.clock().Now();
@@ -52,6 +53,7 @@ io::Task<void> TreeProver::ProveObject(const Mount& mount, std::shared_ptr<cache
     }
     co_await loop_.Sleep(loop_.clock().Now() - begun);
   }
+  cache_.store().Release(object);
 }
 
 }  // namespace sluice::daemon

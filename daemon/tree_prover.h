@@ -1,6 +1,7 @@
 // Proves the published trees that this process found when it began: the kernel reads their files by itself, and nobody
 // compares what it reads. A bad block is fetched again, into the same file: a tree that is mounted stays as it is, and
-// its readers find the right bytes there.
+// its readers find the right bytes there. (A sealed file is replaced; its tree is made anew when nobody has it
+// mounted.)
 //
 // Threads:   on the loop.
 // Suspends:  Prove.
@@ -32,7 +33,7 @@ class TreeProver {
 
  private:
   io::Task<void> Run(std::shared_ptr<Mount> mount);
-  io::Task<void> ProveObject(const Mount& mount, std::shared_ptr<cache::Object> object, uint8_t medium,
+  io::Task<void> ProveObject(const Mount& mount, cache::ObjectVersion version, uint8_t medium,
                              const std::atomic<bool>& stop);
   bool MayGoOn(const Mount& mount, const std::atomic<bool>& stop) const {
     return !stop && !mount.closing && !gate_.closed();

@@ -5,19 +5,6 @@
 namespace sluice::fuse {
 namespace {
 
-// Keeps an object's bytes where they are while its backing file is being opened.
-class Pause final : public cache::FileHolder {
- public:
-  explicit Pause(cache::Object& object) : object_(object) { object_.AddHolder(*this); }
-  ~Pause() override { object_.RemoveHolder(*this); }
-  Pause(const Pause&) = delete;
-  Pause& operator=(const Pause&) = delete;
-  bool LetGo() override { return false; }
-
- private:
-  cache::Object& object_;
-};
-
 Counter& Opens(Registry& registry, const char* path) {
   return registry.AddCounter("sluice_opens_total", "Files opened, by the way they are read", {{"path", path}});
 }
@@ -80,7 +67,7 @@ std::optional<OpenFiles::Handle> OpenFiles::TakeHandle(cache::Ino ino, const cac
   if (const auto found = backings_.find(ino); found != backings_.end()) {
     // It may stand idle, left by a handle of before: the first new handle decides again.
     const bool passes = open.passthrough > 0 || (open.cached == 0 && !dataset_.throttled());
-    if (passes && open.passthrough == 0 && IsChanged(object)) return std::nullopt;
+    if (passes && open.passthrough == 0 && (found->second->lost || IsChanged(object))) return std::nullopt;
     return AddHandle(ino, passes ? found->second->id : 0);
   }
   if (opening_.contains(ino)) return std::nullopt;
@@ -123,21 +110,22 @@ bool OpenFiles::IsChanged(const cache::Object& object) const {
 io::Task<void> OpenFiles::OpenBacking(cache::Ino ino, std::shared_ptr<cache::Object> object) {
   if (Backing* const old = BackingOf(ino); old != nullptr && !Drop(*old)) co_return;  // a handle uses it meanwhile
   cache_.store().DistrustIfChanged(*object);
-  if (!object->WholeIn()) {
+  if (!cache_.store().IsSettled(*object)) {
     if (object->size() > kProveAtOpenBytesMax) {
       io::Spawn(cache_.store().Settle(object));
-      co_return;
+    } else {
+      co_await cache_.store().Settle(object);
     }
-    co_await cache_.store().Settle(object);
   }
   const auto tier = object->WholeIn();
   if (!tier || !MakePlace()) co_return;
-  const Pause pause(*object);
+  const cache::Stay stay(*object);
   auto file = co_await cache_.store().OpenReadOnly(object, *tier);
   if (!file.ok()) co_return;  // reads will find out, and fetch it again
   const std::string& volume = dataset_.options().name;
   const auto id = co_await broker_->OpenBacking(volume, ino, *std::move(file));
   if (id.ok()) {
+    if (stay.lost()) co_return broker_->CloseBacking(volume, ino);
     Keep(ino, object, *id);
     co_return;
   }

@@ -43,7 +43,7 @@ struct OpenFilesMetrics {
 class OpenFiles {
  public:
   static constexpr size_t kBackingsMax = 4096;  // the plugin's limit, too
-  // An object up to this size that is whole but not proven yet is proven at the open; a larger one behind it.
+  // An object up to this size that is whole but not proven, or not sealed yet, is at the open; a larger one behind it.
   static constexpr uint64_t kProveAtOpenBytesMax = 64 * kMiB;
 
   struct Handle {
@@ -78,11 +78,13 @@ class OpenFiles {
     Backing(OpenFiles& f, cache::Ino i, std::shared_ptr<cache::Object> o, int32_t b)
         : files(f), ino(i), object(std::move(o)), id(b) {}
     bool LetGo() override { return files.Drop(*this); }
+    void OnLost() override { lost = true; }
 
     OpenFiles& files;
     const cache::Ino ino;
     const std::shared_ptr<cache::Object> object;
     const int32_t id;
+    bool lost = false;  // it is not the object's file any more: no further handle gets it
   };
 
   std::optional<Handle> TakeHandle(cache::Ino ino, const cache::Object& object);

@@ -226,6 +226,29 @@ def test_a_mounted_tree_is_proven_again_and_mended_in_place(make_plugin, s3, s3_
     assert plugin.metric(BAD) == 1 and is_native(native)
 
 
+def test_files_are_sealed_where_the_file_system_can(make_plugin, s3, s3_volume):
+    """By fs-verity. Elsewhere, the daemon says why not, and goes on without."""
+    want = load.data(3 * MIB, 17)
+    (s3.bucket("sealed") / "file").write_bytes(want)
+    plugin = make_plugin()  # a tmpfs, which has none, and the disk
+    path = plugin.mount("sealed", *s3_volume("sealed"))
+    plugin.sluice("prewarm", "sealed", "--tier", "ssd", "--wait")
+    assert (path / "file").read_bytes() == want and plugin.metric(PASSED) == 1
+    assert "the dram tier" in plugin.log() and plugin.metric('sluice_tier_seals{tier="dram"}') == 0
+    [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    if plugin.metric('sluice_tier_seals{tier="ssd"}') == 0:
+        [why] = [line for line in plugin.log().splitlines() if "the ssd tier" in line and "does not seal files: " in line]
+        with open(cached, "r+b"):
+            pass
+        pytest.skip(why[why.index("does not seal"):])
+    assert "seals whole files" in plugin.log()
+    with pytest.raises(PermissionError):
+        open(cached, "r+b")
+    plugin.sluice("evict", "sealed")
+    assert not cached.exists()
+    assert (path / "file").read_bytes() == want
+
+
 @pytest.fixture
 def btrfs():
     """A btrfs of its own: where it is mounted, and the image that it lies on."""

@@ -63,7 +63,13 @@ int SimulatedDevice::Fault(const io::FileRequest& request) {
   }
 }
 
+void SimulatedDevice::CheckNotSealed(const io::FileRequest& request) {
+  world_.Check(!medium_.IsSealed(request.fd), "sealed", "a {} in {}, which is sealed",
+               kKindNames[static_cast<size_t>(request.kind)], medium_.NameOf(request.fd));
+}
+
 int SimulatedDevice::Write(io::FileRequest& r, size_t length_bytes) {
+  CheckNotSealed(r);
   medium_.BeforeChange(r.fd, {r.offset_bytes, length_bytes});
   const ssize_t written = ::pwrite(r.fd, r.data, length_bytes, static_cast<off_t>(r.offset_bytes));
   if (written < 0) return -errno;
@@ -83,18 +89,21 @@ int SimulatedDevice::Perform(io::FileRequest& r) {
   int64_t result = -1;
   switch (r.kind) {
     case Kind::kOpen: {
+      if ((r.flags & O_ACCMODE) != O_RDONLY && medium_.IsSealed(r.fd, r.path)) return -EPERM;
       const bool is_new = (r.flags & O_CREAT) != 0 && ::faccessat(r.fd, r.path, F_OK, 0) != 0;
       result = ::openat(r.fd, r.path, r.flags, 0600);
       if (result >= 0) medium_.OnOpen(r.fd, r.path, static_cast<int>(result), is_new);
       break;
     }
     case Kind::kRead:
+      if (medium_.IsRotten(r.fd, {r.offset_bytes, length})) return -EIO;
       result = ::pread(r.fd, r.data, length, static_cast<off_t>(r.offset_bytes));
       break;
     case Kind::kWrite:
       return Write(r, length);
     case Kind::kPunch:
       if (world_.plant == Plant::kNoHoles) return 0;
+      CheckNotSealed(r);
       medium_.BeforeChange(r.fd, {r.offset_bytes, r.length_bytes});
       result = ::fallocate(r.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(r.offset_bytes),
                            static_cast<off_t>(r.length_bytes));

@@ -35,6 +35,7 @@ class SimulatedDevice final : public io::FileIo {
   Duration Delay();
   int Fault(const io::FileRequest& request);
   int Perform(io::FileRequest& request);
+  void CheckNotSealed(const io::FileRequest& request);
   int Write(io::FileRequest& request, size_t length_bytes);
   void Execute(io::FileRequest& request);
   void End(io::FileRequest& request, int result);

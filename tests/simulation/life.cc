@@ -67,6 +67,8 @@ void Life::Open(std::string root) {
     if (world_.plant == Plant::kLargeQuota) tier.quota_bytes *= 2;
   }
   device_ = std::make_unique<SimulatedDevice>(world_, medium_);
+  sealer_ = std::make_unique<SimulatedSealer>(world_, medium_);
+  options.store.sealer = sealer_.get();
   simulated_source_ =
       std::make_shared<SimulatedSource>(world_, origin_, SourceLimits{options.fetches_max, options.fill_memory_bytes});
   source_ = simulated_source_;
@@ -74,7 +76,8 @@ void Life::Open(std::string root) {
   auto opened = cache::Cache::Open(options, world_.loop, *device_, *metrics_);
   world_.Check(opened.ok(), "progress", "the cache does not open: {}", opened.status().ToString());
   cache_ = std::move(*opened);
-  knows_space_ = true;
+  // The end of the index's log went with the power: it names blocks that had left, and not those that had come since.
+  knows_space_ = !medium_.lost_power();
   for (const auto& tier : store().tiers()) {
     medium_.AddTier(tier->index(), tier->directory_fd(), tier->options().path);
     world_.Note("life: the {} tier has {} of {} bytes", tier->name(), tier->used_bytes(), tier->quota_bytes());
@@ -118,7 +121,7 @@ void Life::CheckError(const Status& error, const std::string& what) {
 }
 
 bool Life::IsIdle() const {
-  return device_->under_way() == 0 && simulated_source_->under_way() == 0 &&
+  return device_->under_way() == 0 && sealer_->under_way() == 0 && simulated_source_->under_way() == 0 &&
          metrics_->Text().find("sluice_fill_memory_bytes 0\n") != std::string::npos;
 }
 
@@ -134,6 +137,7 @@ void Life::CheckAddsUp() {
     uint64_t bytes = 0;
     size_t blocks = 0;
     for (const auto& object : objects) {
+      bytes += object->seal(tier->index()).dead_bytes;
       for (uint32_t block = 0; block < object->block_count(); ++block) {
         if (object->TierOf(block) != tier->index()) continue;
         ++blocks;

@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "tests/simulation/device.h"
 #include "tests/simulation/origin.h"
+#include "tests/simulation/sealer.h"
 
 namespace sluice::simulation {
 
@@ -80,6 +81,7 @@ class Life {
   Medium& medium_;
   const Setup& setup_;
   std::unique_ptr<SimulatedDevice> device_;
+  std::unique_ptr<SimulatedSealer> sealer_;
   std::shared_ptr<SimulatedSource> simulated_source_;
   std::shared_ptr<source::Source> source_;
   std::unique_ptr<Registry> metrics_;

@@ -23,6 +23,7 @@ struct Options {
   uint64_t first_seed = 1;
   uint64_t compare_every = 20;
   std::string plant = "none";
+  std::string sealing = "by-seed";
   bool trace = false;
 };
 
@@ -39,7 +40,7 @@ void FixAddresses(char** arguments) {
 }
 
 // In a child, so that each seed begins with the same state, and one that crashes is known. nullopt: it failed.
-std::optional<Outcome> RunSeed(uint64_t seed, Plant plant, bool trace) {
+std::optional<Outcome> RunSeed(uint64_t seed, Plant plant, Sealing sealing, bool trace) {
   // In a tmpfs where there is one; removed here, however the child ends.
   const TempDir directory(::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   int ends[2];
@@ -50,7 +51,7 @@ std::optional<Outcome> RunSeed(uint64_t seed, Plant plant, bool trace) {
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(kSeedSecondsMax);
-    const Outcome outcome = Simulate(seed, plant, trace, directory.path());
+    const Outcome outcome = Simulate(seed, plant, sealing, trace, directory.path());
     const bool told = ::write(writing.get(), &outcome, sizeof outcome) == sizeof outcome;
     std::fflush(stdout);
     ::_exit(told ? 0 : 1);
@@ -68,20 +69,23 @@ std::optional<Outcome> RunSeed(uint64_t seed, Plant plant, bool trace) {
 int Fail(const Options& options, uint64_t seed) {
   fmt::print("seed {} failed; again, with every step: simulation --first-seed {} --seeds 1 --trace", seed, seed);
   if (options.plant != "none") fmt::print(" --plant {}", options.plant);
+  if (options.sealing != "by-seed") fmt::print(" --sealing {}", options.sealing);
   fmt::print("\n");
   return 1;
 }
 
 int RunSeeds(const Options& options) {
   const auto plant = static_cast<Plant>(std::ranges::find(kPlantNames, options.plant) - std::begin(kPlantNames));
+  const auto sealing =
+      static_cast<Sealing>(std::ranges::find(kSealingNames, options.sealing) - std::begin(kSealingNames));
   size_t checks = 0;
   for (uint64_t i = 0; i < options.seeds; ++i) {
     const uint64_t seed = options.first_seed + i;
-    const auto outcome = RunSeed(seed, plant, options.trace);
+    const auto outcome = RunSeed(seed, plant, sealing, options.trace);
     if (!outcome) return Fail(options, seed);
     checks += outcome->checks;
     if (options.compare_every == 0 || i % options.compare_every != 0) continue;
-    const auto again = RunSeed(seed, plant, false);
+    const auto again = RunSeed(seed, plant, sealing, false);
     if (!again || again->trace_hash != outcome->trace_hash) {
       fmt::print("checker determinism: two runs differ\n");
       return Fail(options, seed);
@@ -108,6 +112,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--plant", options.plant, "A defect beside the cache, which a checker must find")
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kPlantNames), std::end(kPlantNames))))
+      ->capture_default_str();
+  app.add_option("--sealing", options.sealing, "Whether the tiers seal whole files")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kSealingNames), std::end(kSealingNames))))
       ->capture_default_str();
   app.add_flag("--trace", options.trace, "Prints every step");
   CLI11_PARSE(app, argc, argv);

@@ -53,6 +53,7 @@ void Medium::OnOpen(int directory_fd, const std::string& name, int fd, bool is_n
       file = {};
       file.inode = inode;
       file.is_new = is_new;
+      if (is_new) tier.sealed.erase(name);  // its number may have been another's
     }
     open_[fd] = {number, name};
   }
@@ -63,6 +64,41 @@ Medium::File* Medium::Find(int fd) {
   if (found == open_.end()) return nullptr;
   File& file = tiers_[found->second.first].files[found->second.second];
   return file.inode == About(fd).st_ino ? &file : nullptr;  // null: it has no name any more
+}
+
+const Medium::Sealed* Medium::FindSealed(int fd) {
+  const auto found = open_.find(fd);
+  if (found == open_.end()) return nullptr;
+  const SealedFiles& files = tiers_[found->second.first].sealed;
+  const auto sealed = files.find(found->second.second);
+  return sealed != files.end() && sealed->second.inode == About(fd).st_ino ? &sealed->second : nullptr;
+}
+
+void Medium::Seal(int fd) {
+  File* const file = Find(fd);
+  if (file == nullptr) return;
+  file->before.clear();
+  file->is_new = false;
+  tiers_[open_[fd].first].sealed[open_[fd].second] = {file->inode, {}};
+}
+
+bool Medium::IsSealed(int fd) { return FindSealed(fd) != nullptr; }
+
+bool Medium::IsSealed(int directory_fd, const std::string& name) {
+  struct stat about{};
+  if (::fstatat(directory_fd, name.c_str(), &about, 0) != 0) return false;
+  return std::ranges::any_of(tiers_, [&](const auto& entry) {
+    const auto sealed = entry.second.sealed.find(name);
+    return entry.second.directory_fd == directory_fd && sealed != entry.second.sealed.end() &&
+           sealed->second.inode == about.st_ino;
+  });
+}
+
+bool Medium::IsRotten(int fd, ByteRange range) {
+  const Sealed* const sealed = FindSealed(fd);
+  if (sealed == nullptr) return false;
+  const auto page = sealed->rotten.lower_bound(range.offset / kPage);
+  return page != sealed->rotten.end() && *page * kPage < range.end();
 }
 
 std::string Medium::NameOf(int fd) const {
@@ -121,8 +157,7 @@ void Medium::Restore(int fd, uint64_t page, std::span<const std::byte> bytes) {
   if (page * kPage < size) WriteAt(fd, page * kPage, bytes.first(std::min(kPage, size - page * kPage)));
 }
 
-void Medium::CopyFile(const TierFiles& tier, const std::string& name, const File& file, const std::string& to,
-                      Loss loss) {
+void Medium::CopyFile(TierFiles& tier, const std::string& name, const File& file, const std::string& to, Loss loss) {
   const UniqueFd source(::open((tier.directory + "/objects/" + name).c_str(), O_RDONLY | O_CLOEXEC));
   if (!source.valid()) return;
   if (loss == Loss::kPower && file.is_new && random_.OneIn(8)) return;
@@ -141,10 +176,16 @@ void Medium::CopyFile(const TierFiles& tier, const std::string& name, const File
     }
   }
   for (const auto& [page, before] : file.lost) Restore(copy.get(), page, before);
+  const auto sealed = tier.sealed.find(name);
+  if (sealed == tier.sealed.end() || sealed->second.inode != file.inode) return;
+  Sealed& next = tier.sealed_next[name] = {About(copy.get()).st_ino, sealed->second.rotten};
+  for (const auto& [page, before] : file.lost) next.rotten.insert(page);
 }
 
 void Medium::CopyTo(const std::string& root, Loss loss) {
-  for (const auto& [number, tier] : tiers_) {
+  lost_power_ = loss == Loss::kPower;
+  for (auto& [number, tier] : tiers_) {
+    tier.sealed_next.clear();
     const std::string directory = root + "/" + std::string(cache::kMediumNames[number]);
     std::filesystem::create_directories(directory);
     for (const auto& [name, file] : tier.files) CopyFile(tier, name, file, directory + "/objects/" + name, loss);
@@ -152,7 +193,13 @@ void Medium::CopyTo(const std::string& root, Loss loss) {
   for (const Stray& stray : strays_) {
     const std::string name = fmt::format("{}/{}/objects/{}", root, cache::kMediumNames[stray.tier], stray.name);
     const UniqueFd file(::open(name.c_str(), O_RDWR | O_CLOEXEC));
-    if (file.valid()) WriteAt(file.get(), stray.offset_bytes, stray.bytes);
+    if (!file.valid()) continue;
+    WriteAt(file.get(), stray.offset_bytes, stray.bytes);
+    const auto sealed = tiers_[stray.tier].sealed_next.find(stray.name);
+    if (sealed == tiers_[stray.tier].sealed_next.end()) continue;
+    for (uint64_t at = 0; at < stray.bytes.size(); at += kPage) {
+      sealed->second.rotten.insert((stray.offset_bytes + at) / kPage);
+    }
   }
 }
 
@@ -161,6 +208,8 @@ void Medium::Forget() {
   open_.clear();
   for (auto& [number, tier] : tiers_) {
     for (auto& [name, file] : tier.files) file = {};
+    tier.sealed = std::move(tier.sealed_next);
+    tier.sealed_next.clear();
   }
 }
 

@@ -11,6 +11,9 @@
 //
 // The latter two show when the files are read from the medium again: at the next life, however the last one ended.
 //
+// A sealed file (io/sealer.h) is on the medium as it was sealed: what does not come there, or comes there in error, the
+// kernel finds when it reads the page, in each life that comes.
+//
 // Not simulated: file names that come back, and metadata of the file system that is damaged.
 //
 // Threads:  one.
@@ -19,6 +22,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +49,13 @@ class Medium {
   // A write has been acknowledged that is not on the medium, and may be elsewhere.
   void Lose(int fd, ByteRange range, bool misdirected);
 
+  // The file is sealed: it has come to the medium.
+  void Seal(int fd);
+  bool IsSealed(int directory_fd, const std::string& name);
+  bool IsSealed(int fd);
+  // Reading the sealed file there is an error.
+  bool IsRotten(int fd, ByteRange range);
+
   // Another bit in a random one of the bytes, for all to see.
   void FlipBit(int fd, ByteRange range);
 
@@ -53,7 +64,8 @@ class Medium {
 
   // What is on the medium, as files of another directory.
   void CopyTo(const std::string& root, Loss loss);
-  void Forget();  // the life's end
+  void Forget();                                   // the life's end
+  bool lost_power() const { return lost_power_; }  // when it was copied last
 
  private:
   using Pages = std::map<uint64_t, std::vector<std::byte>>;  // by number
@@ -63,6 +75,11 @@ class Medium {
     Pages before;         // what is on the medium of pages that were not written back
     Pages lost;           // the same, of pages that will never be
   };
+  struct Sealed {
+    uint64_t inode = 0;
+    std::set<uint64_t> rotten;  // pages that are not what was sealed
+  };
+  using SealedFiles = std::map<std::string, Sealed>;  // by name
   struct Stray {
     uint8_t tier;
     std::string name;
@@ -73,10 +90,13 @@ class Medium {
     int directory_fd = -1;
     std::string directory;
     std::map<std::string, File> files;  // all that were ever opened
+    SealedFiles sealed;
+    SealedFiles sealed_next;  // of the next life
   };
 
   File* Find(int fd);
-  void CopyFile(const TierFiles& tier, const std::string& name, const File& file, const std::string& to, Loss loss);
+  const Sealed* FindSealed(int fd);
+  void CopyFile(TierFiles& tier, const std::string& name, const File& file, const std::string& to, Loss loss);
   void Restore(int fd, uint64_t page, std::span<const std::byte> bytes);
 
   World& world_;
@@ -84,6 +104,7 @@ class Medium {
   std::map<uint8_t, TierFiles> tiers_;
   std::map<int, std::pair<uint8_t, std::string>> open_;  // by descriptor
   std::vector<Stray> strays_;
+  bool lost_power_ = false;
 };
 
 // Copies a RocksDB database that may be open. With a loss, what was last written to its log is gone, which is all of it

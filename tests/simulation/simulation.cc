@@ -94,8 +94,8 @@ class Run {
 
 }  // namespace
 
-Outcome Simulate(uint64_t seed, Plant plant, bool print_trace, const std::string& directory) {
-  World world(seed, plant, print_trace);
+Outcome Simulate(uint64_t seed, Plant plant, Sealing sealing, bool print_trace, const std::string& directory) {
+  World world(seed, plant, sealing, print_trace);
   Run(world, directory).Live();
   return {world.trace.hash(), world.checks};
 }

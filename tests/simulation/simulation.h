@@ -21,6 +21,7 @@
 //   errors     a reader gets no error but the source's
 //   zero       what is counted is what there is, and nothing is left in the end: blocks, objects, descriptors
 //   space      files take no more than the blocks in them
+//   sealed     nothing is written to a sealed file, and no hole made in it
 //   progress   what was begun ends; when nothing fails any more everything can be read
 //
 // Not simulated: threads that meet (TryRead beside the loop, the index's thread), names and listings (Catalog,
@@ -39,6 +40,6 @@ struct Outcome {
 // Ends the process when a checker finds something. Runs once in a process' life, which makes all runs of a seed alike:
 // containers that begin their lives in the same order hash alike.
 // `directory` is empty, and the caller's to remove.
-Outcome Simulate(uint64_t seed, Plant plant, bool print_trace, const std::string& directory);
+Outcome Simulate(uint64_t seed, Plant plant, Sealing sealing, bool print_trace, const std::string& directory);
 
 }  // namespace sluice::simulation

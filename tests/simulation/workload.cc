@@ -85,20 +85,14 @@ Duration Pause(Random& random) {
 }
 
 io::Task<void> HoldAndRead(Life& life, const Opened& opened, Random& random) {
-  class Hold final : public cache::FileHolder {
-   public:
-    explicit Hold(cache::Object& object) : object_(object) { object_.AddHolder(*this); }
-    ~Hold() override { object_.RemoveHolder(*this); }
-    bool LetGo() override { return false; }
-
-   private:
-    cache::Object& object_;
-  };
   const Life::Operation operation(life, "hold " + opened.about.path);
+  // It may not be whole by itself; what comes of it does not matter.
+  if (random.OneIn(2))
+    (void)co_await life.cache().Warm(opened.object, life.source(), 0, opened.object->block_count(), {});
   co_await life.store().Settle(opened.object);
   const auto tier = opened.object->WholeIn();
   if (!tier) co_return;
-  const Hold hold(*opened.object);
+  const cache::Stay hold(*opened.object);
   const auto file = co_await life.store().OpenReadOnly(opened.object, *tier);
   if (!file.ok()) co_return;
   std::vector<std::byte> bytes(opened.about.size_bytes);

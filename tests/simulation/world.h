@@ -61,9 +61,11 @@ enum class Plant : uint8_t {
   kLostHandle,     // a reader forgets to close an object
   kSilentSource,   // a request to the source is never answered
   kStrangeErrors,  // the source's error gives away none of its faults
+  kForgottenSeal,  // nobody is told that a file is sealed which an earlier life has sealed
 };
-inline constexpr std::string_view kPlantNames[] = {
-    "none", "wrong-version", "bit-flip", "double-fetch", "quota", "no-holes", "lost-handle", "silent-source", "errors"};
+inline constexpr std::string_view kPlantNames[] = {"none",   "wrong-version", "bit-flip",    "double-fetch",
+                                                   "quota",  "no-holes",      "lost-handle", "silent-source",
+                                                   "errors", "forgotten-seal"};
 
 // How often what fails, of 10,000. Each seed has some kinds of faults and not others, so that they do not hide each
 // other: a device that fails at once is never slow.
@@ -92,11 +94,17 @@ struct Faults {
   bool Happens(Random& random, uint32_t per_10000) const { return !quiet && per_10000 > 0 && random.Chance(per_10000); }
 };
 
+// Whether the tiers seal whole files.
+enum class Sealing : uint8_t { kBySeed, kOn, kOff };
+inline constexpr std::string_view kSealingNames[] = {"by-seed", "on", "off"};
+
 struct World {
-  World(uint64_t seed, Plant planted, bool print) : seed(seed), plant(planted), trace(print) {}
+  World(uint64_t seed, Plant planted, Sealing seals, bool print)
+      : seed(seed), plant(planted), sealing(seals), trace(print) {}
 
   const uint64_t seed;
   const Plant plant;
+  const Sealing sealing;
   SimulatedClock clock;
   io::Loop loop{/*use_ring=*/false, clock};
   Trace trace;

@@ -45,6 +45,7 @@ class CacheTest : public testing::Test {
     options.store.tiers = std::move(tiers);
     options.store.index_directory = directory / "index";
     options.store.open_files_max = open_files_max;
+    options.store.sealer = sealer;
     options.read_ahead_max_bytes = read_ahead_max_bytes;
     options.fill_memory_bytes = fill_memory_bytes;
     options.fetch_bytes_max = fetch_bytes_max;
@@ -100,6 +101,7 @@ class CacheTest : public testing::Test {
   uint64_t fetch_bytes_max = CacheOptions().fetch_bytes_max;
   uint64_t read_ahead_max_bytes = 0;
   uint64_t open_files_max = CacheOptions().store.open_files_max;
+  io::Sealer* sealer = nullptr;
   TempDir directory;
   io::Loop loop;
   io::BlockingPool pool{loop, 2};

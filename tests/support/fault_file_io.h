@@ -3,6 +3,7 @@
 // Threads:  as io/file_io.h.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -18,6 +19,9 @@ class FaultFileIo : public io::FileIo {
   // Every operation of this kind fails with the errno, until it is erased.
   std::map<io::FileRequest::Kind, int> faults;
 
+  // The errno that one fails with; 0: it is done.
+  std::function<int(const io::FileRequest&)> refuse = [](const io::FileRequest&) { return 0; };
+
   // The next operation of this kind waits until LetGo.
   std::optional<io::FileRequest::Kind> hold_next;
   io::FileRequest* held = nullptr;
@@ -31,8 +35,9 @@ class FaultFileIo : public io::FileIo {
       return;
     }
     const auto fault = faults.find(request.kind);
-    if (fault == faults.end()) return real_->Start(request);
-    loop_.Post([&request, error = fault->second] { request.Complete(-error); });
+    const int error = fault == faults.end() ? refuse(request) : fault->second;
+    if (error == 0) return real_->Start(request);
+    loop_.Post([&request, error] { request.Complete(-error); });
   }
 
  private:

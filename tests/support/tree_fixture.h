@@ -9,6 +9,18 @@
 
 namespace sluice::cache {
 
+inline int64_t ModifiedNsOf(const std::string& path) { return ModifiedNs(AT_FDCWD, path.c_str()); }
+// A bit of the file, as a medium flips it: nothing of it shows in the file's times.
+inline void Flip(const std::string& path, off_t offset) {
+  const int64_t modified_ns = ModifiedNsOf(path);
+  const UniqueFd file(::open(path.c_str(), O_RDWR));
+  char byte = 0;
+  ASSERT_EQ(::pread(file.get(), &byte, 1, offset), 1);
+  byte = static_cast<char>(byte ^ 16);
+  ASSERT_EQ(::pwrite(file.get(), &byte, 1, offset), 1);
+  SetModifiedNs(file.get(), modified_ns);
+}
+
 class TreeTest : public CacheTest {
  protected:
   std::string name = "tree";
@@ -81,18 +93,6 @@ class TreeTest : public CacheTest {
     EXPECT_EQ(::pread(file.get(), bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
     return bytes;
   }
-  static int64_t ModifiedNsOf(const std::string& path) { return ModifiedNs(AT_FDCWD, path.c_str()); }
-  // A bit of the file, as a medium flips it: nothing of it shows in the file's times.
-  static void Flip(const std::string& path, off_t offset) {
-    const int64_t modified_ns = ModifiedNsOf(path);
-    const UniqueFd file(::open(path.c_str(), O_RDWR));
-    char byte = 0;
-    ASSERT_EQ(::pread(file.get(), &byte, 1, offset), 1);
-    byte = static_cast<char>(byte ^ 16);
-    ASSERT_EQ(::pwrite(file.get(), &byte, 1, offset), 1);
-    SetModifiedNs(file.get(), modified_ns);
-  }
-
   ReadLimits limits{loop, nullptr};
   FakeSource* dataset_source = nullptr;
   std::unique_ptr<Dataset> dataset;

@@ -49,8 +49,8 @@ TEST_F(TreeProverTest, WhatWasFoundIsProven) {
 
 TEST_F(TreeProverTest, WhatIsBadIsFetchedAgainInPlace) {
   ASSERT_OK(FillAndBuild());
-  Flip(CacheFileOf("a"), cache::kBlock + 7);
-  Flip(CacheFileOf("d/b"), 3);
+  cache::Flip(CacheFileOf("a"), cache::kBlock + 7);
+  cache::Flip(CacheFileOf("d/b"), 3);
   Restart();
   Prove();
   ASSERT_OK(Lease());
@@ -64,7 +64,7 @@ TEST_F(TreeProverTest, AMountedTreeIsMendedToo) {
   ASSERT_OK(FillAndBuild());
   Restart();
   trees->KeepLeased({name});
-  Flip(CacheFileOf("a"), 9);
+  cache::Flip(CacheFileOf("a"), 9);
   prover->Start(mount);
   prover->Start(mount);
   Prove();
@@ -75,7 +75,7 @@ TEST_F(TreeProverTest, AMountedTreeIsMendedToo) {
 
 TEST_F(TreeProverTest, ASourceThatIsAwayLeavesTheTreeUnproven) {
   ASSERT_OK(FillAndBuild());
-  Flip(CacheFileOf("d/b"), 3);
+  cache::Flip(CacheFileOf("d/b"), 3);
   Restart();
   dataset_source->read_failures.assign(100, Unavailable("away"));
   Prove();
