@@ -121,7 +121,9 @@ void TakeHeaderLine(std::string_view line, HttpReply* reply) {
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ')) value.remove_prefix(1);
     while (value.ends_with(' ')) value.remove_suffix(1);
-    reply->headers[Lower(line.substr(0, colon))] = value;
+    std::string name = Lower(line.substr(0, colon));
+    if (name == "x-linked-etag") reply->linked_etag = value;
+    reply->headers[std::move(name)] = value;
   }
 }
 

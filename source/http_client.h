@@ -28,6 +28,7 @@ struct HttpReply {
   int status = 0;
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;                            // what did not go to the target
+  std::string linked_etag = {};                // X-Linked-ETag, also of a redirect on the way: model hubs' SHA-256
 
   // Empty when the header is not there.
   const std::string& header(const std::string& name) const;

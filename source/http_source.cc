@@ -1,6 +1,7 @@
 #include "source/http_source.h"
 
 #include "source/http_range.h"
+#include "source/source_digest.h"
 #include "source/uri.h"
 
 namespace sluice::source {
@@ -117,12 +118,35 @@ io::Task<Status> HttpSource::Read(ReadRequest read) {
   if (std::string condition = ConditionHeader(read.version); !condition.empty())
     request.headers.push_back(std::move(condition));
   request.target = read.target;
-  request.accept = RangeGuard(range, read.version, read.path);
+  if (read.digest != nullptr) *read.digest = file->second.digest;
+  request.accept = [guard = RangeGuard(range, read.version, read.path),
+                    digest = file->second.digest ? nullptr : read.digest](const HttpReply& reply) {
+    const Status accepted = guard(reply);
+    if (accepted.ok()) KeepBetter(DigestOfHttp(reply), digest);
+    return accepted;
+  };
   request.on_progress = std::move(read.on_progress);
   const std::string url = request.url;
   CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
   if (reply.status / 100 != 2) co_return Explain(reply, url);
   co_return absl::OkStatus();
+}
+
+io::Task<StatusOr<std::optional<Digest>>> HttpSource::DigestOf(std::string path, std::string version) {
+  if (tree_ == nullptr) CO_RETURN_IF_ERROR(co_await Refresh());
+  const auto file = tree_->files.find(path);
+  if (file == tree_->files.end()) co_return NotFound("{} is not among the files of {}", path, url_);
+  if (file->second.digest) co_return file->second.digest;
+  HttpRequest request;
+  request.method = "HEAD";
+  request.url = file->second.url;
+  request.follow_redirects = true;
+  const std::string url = request.url;
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status != 200) co_return Explain(reply, url);
+  const std::string got = version.empty() ? "" : VersionOf(reply.header("etag"), reply.header("last-modified"));
+  if (got != version) co_return Aborted("{} is version {} now", path, got);
+  co_return DigestOfHttp(reply);
 }
 
 }  // namespace sluice::source

@@ -86,6 +86,10 @@ StatusOr<FileTree> ParseManifest(std::string_view text, const std::string& base_
     file.entry.size_bytes = item["size"].get<uint64_t>();
     file.entry.mtime_ns = ParseIsoDate(text_of("mtime")) * 1'000'000'000;
     file.entry.version = Unquote(text_of("etag"));
+    if (const std::string sha256 = text_of("sha256"); !sha256.empty()) {
+      file.digest = DigestOfHex(Digest::Algorithm::kSha256, sha256);
+      if (!file.digest) return InvalidArgument("{}: \"sha256\" of {} is not 64 hexadecimal digits", base_url, path);
+    }
     const std::string url = text_of("url");
     file.url = ResolveUrl(base_url, url.empty() ? PercentEncode(path, true) : url);
     if (!file.url.starts_with("http://") && !file.url.starts_with("https://")) {

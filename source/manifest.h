@@ -21,6 +21,7 @@ struct FileTree {
   struct File {
     Entry entry;
     std::string url;
+    std::optional<Digest> digest = {};  // of its content
   };
 
   std::map<std::string, File> files;                                // by path

@@ -107,6 +107,14 @@ io::Task<StatusOr<std::string>> RetryingSource::ReadLink(std::string path) {
   }
 }
 
+io::Task<StatusOr<std::optional<Digest>>> RetryingSource::DigestOf(std::string path, std::string version) {
+  Attempts attempts(*this);
+  for (;;) {
+    StatusOr<std::optional<Digest>> digest = co_await source_->DigestOf(path, version);
+    if (!co_await attempts.Again(digest.status())) co_return digest;
+  }
+}
+
 io::Task<Status> RetryingSource::Read(ReadRequest request) {
   Attempts attempts(*this);
   size_t done = 0;  // bytes that earlier tries brought; they are of the version, so they stay
@@ -115,6 +123,7 @@ io::Task<Status> RetryingSource::Read(ReadRequest request) {
     ReadRequest rest = request;
     rest.offset_bytes += done;
     rest.target = request.target.subspan(done);
+    rest.whole_object = request.whole_object && done == 0;
     rest.on_progress = [&](size_t count) {
       arrived = count;
       if (request.on_progress) request.on_progress(done + count);

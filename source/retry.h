@@ -46,6 +46,8 @@ class RetryingSource : public Source {
   bool CanListAfter() const override { return source_->CanListAfter(); }
   io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) override;
   io::Task<Status> Read(ReadRequest request) override;
+  bool GivesDigests() const override { return source_->GivesDigests(); }
+  io::Task<StatusOr<std::optional<Digest>>> DigestOf(std::string path, std::string version) override;
   io::Task<StatusOr<std::string>> ReadLink(std::string path) override;
 
  private:

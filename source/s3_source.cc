@@ -2,6 +2,7 @@
 
 #include "source/http_range.h"
 #include "source/s3_listing.h"
+#include "source/source_digest.h"
 
 namespace sluice::source {
 namespace {
@@ -53,13 +54,17 @@ std::string S3Source::KeysBelow(std::string_view path) const {
   return key.empty() ? "" : key + "/";
 }
 
-io::Task<StatusOr<HttpReply>> S3Source::Send(HttpRequest request, std::string key, Query query) {
+io::Task<StatusOr<HttpReply>> S3Source::Send(HttpRequest request, std::string key, Query query, bool checksums) {
   const std::string path = fmt::format("{}/{}", address_.path, PercentEncode(key, true));
   const std::string encoded_query = EncodeQuery(query);
   request.url = fmt::format("{}://{}{}{}{}", endpoint_.scheme, address_.host, path, encoded_query.empty() ? "" : "?",
                             encoded_query);
-  if (options_.credentials.anonymous()) co_return co_await http_->Perform(std::move(request));
-  const SigningRequest to_sign{request.method, address_.host, path, std::move(query)};
+  SigningRequest to_sign{request.method, address_.host, path, std::move(query)};
+  if (checksums) to_sign.headers["x-amz-checksum-mode"] = "ENABLED";
+  if (options_.credentials.anonymous()) {
+    for (const auto& [name, value] : to_sign.headers) request.headers.push_back(fmt::format("{}: {}", name, value));
+    co_return co_await http_->Perform(std::move(request));
+  }
   for (bool again = false;; again = true) {
     HttpRequest signed_request = request;
     const WallTime now = time_.Now();
@@ -172,15 +177,32 @@ io::Task<Status> S3Source::Read(ReadRequest read) {
   const std::string key = Key(read.path);
   const ByteRange range{read.offset_bytes, read.target.size()};
   HttpRequest request;
-  request.headers.push_back(RangeHeader(range));
+  // A reply to a range has no checksums of the whole object.
+  if (!read.whole_object) request.headers.push_back(RangeHeader(range));
   if (std::string condition = ConditionHeader(read.version); !condition.empty())
     request.headers.push_back(std::move(condition));
   request.target = read.target;
-  request.accept = RangeGuard(range, read.version, fmt::format("s3://{}/{}", options_.bucket, key));
+  request.accept = [guard = RangeGuard(range, read.version, fmt::format("s3://{}/{}", options_.bucket, key)),
+                    digest = read.digest](const HttpReply& reply) {
+    const Status accepted = guard(reply);
+    if (accepted.ok()) KeepBetter(DigestOfS3(reply), digest);
+    return accepted;
+  };
   request.on_progress = std::move(read.on_progress);
-  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await Send(std::move(request), key, {}));
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await Send(std::move(request), key, {}, read.whole_object));
   if (reply.status / 100 != 2) co_return Explain(reply, key);
   co_return absl::OkStatus();
+}
+
+io::Task<StatusOr<std::optional<Digest>>> S3Source::DigestOf(std::string path, std::string version) {
+  const std::string key = Key(path);
+  HttpRequest request;
+  request.method = "HEAD";
+  CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await Send(std::move(request), key, {}, /*checksums=*/true));
+  if (reply.status != 200) co_return Explain(reply, key);
+  const std::string got = VersionOf(reply.header("etag"), reply.header("last-modified"));
+  if (got != version) co_return Aborted("s3://{}/{} is version {} now", options_.bucket, key, got);
+  co_return DigestOfS3(reply);
 }
 
 }  // namespace sluice::source

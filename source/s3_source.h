@@ -49,6 +49,8 @@ class S3Source : public Source {
   bool CanListAfter() const override { return true; }
   io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) override;
   io::Task<Status> Read(ReadRequest request) override;
+  bool GivesDigests() const override { return true; }
+  io::Task<StatusOr<std::optional<Digest>>> DigestOf(std::string path, std::string version) override;
 
  private:
   S3Source(S3Options options, Uri endpoint, std::shared_ptr<HttpClient> http, const Clock& clock,
@@ -58,8 +60,9 @@ class S3Source : public Source {
   std::string Key(std::string_view path) const;
   std::string KeysBelow(std::string_view path) const;
   using Query = std::map<std::string, std::string>;
-  // `request` with its address, and signed if there are credentials; the reply to it.
-  io::Task<StatusOr<HttpReply>> Send(HttpRequest request, std::string key, Query query);
+  // `request` with its address, and signed if there are credentials; the reply to it. `checksums`: with those of the
+  // whole object, if the server has any.
+  io::Task<StatusOr<HttpReply>> Send(HttpRequest request, std::string key, Query query, bool checksums = false);
   Status Explain(const HttpReply& reply, std::string_view what) const;
   io::Task<StatusOr<Entry>> Head(std::string path);
   // Where a listing begins, as a parameter of the request.

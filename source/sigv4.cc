@@ -52,6 +52,7 @@ std::vector<std::string> Sign(const SigningRequest& request, const Credentials& 
 
   std::map<std::string, std::string> signed_headers = {
       {"host", request.host}, {"x-amz-content-sha256", std::string(kEmptyPayloadSha256)}, {"x-amz-date", time}};
+  signed_headers.insert(request.headers.begin(), request.headers.end());
   if (!credentials.session_token.empty()) signed_headers["x-amz-security-token"] = credentials.session_token;
   std::string canonical_headers;
   std::string names;

@@ -26,15 +26,17 @@ struct Credentials {
 
 struct SigningRequest {
   std::string method;
-  std::string host;                          // with the port when it is not the scheme's own
-  std::string encoded_path;                  // percent-encoded, begins with '/'
-  std::map<std::string, std::string> query;  // not encoded; sorted by the map
+  std::string host;                                 // with the port when it is not the scheme's own
+  std::string encoded_path;                         // percent-encoded, begins with '/'
+  std::map<std::string, std::string> query;         // not encoded; sorted by the map
+  std::map<std::string, std::string> headers = {};  // x-amz-…, by their names in lower case
 };
 
 // The canonical query string: sorted, percent-encoded.
 std::string EncodeQuery(const std::map<std::string, std::string>& query);
 
-// The headers that sign `request` at `now`: x-amz-date, x-amz-content-sha256, x-amz-security-token, Authorization.
+// The request's headers and those that sign it at `now`: x-amz-date, x-amz-content-sha256, x-amz-security-token,
+// Authorization.
 std::vector<std::string> Sign(const SigningRequest& request, const Credentials& credentials, std::string_view region,
                               WallTime now);
 

@@ -14,10 +14,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/digest.h"
 #include "common/status.h"
 #include "io/task.h"
 
@@ -49,6 +51,10 @@ struct ReadRequest {
   std::string version;  // the read fails with ABORTED when the object is another one
   uint64_t offset_bytes = 0;
   std::span<std::byte> target;  // all of it is filled, or the read fails
+  bool whole_object = false;    // that is all of the object
+  // Not null: is set to what the reply says of the whole object's content, if it does; also when the read fails. The
+  // caller's until Read returns.
+  std::optional<Digest>* digest = nullptr;
   // Called on the loop as bytes arrive, in order, with the count so far. Those bytes are final and of `version`.
   std::function<void(size_t arrived_bytes)> on_progress;
 };
@@ -72,6 +78,13 @@ class Source {
   }
 
   virtual io::Task<Status> Read(ReadRequest request) = 0;
+
+  // Whether the source may say what an object's content is; who wants to compare waits for all of it.
+  virtual bool GivesDigests() const { return false; }
+  // What it says of that version's; nullopt: nothing.
+  virtual io::Task<StatusOr<std::optional<Digest>>> DigestOf(std::string, std::string) {
+    co_return std::optional<Digest>();
+  }
 
   virtual io::Task<StatusOr<std::string>> ReadLink(std::string path) {
     co_return FailedPrecondition("{} is no symbolic link", path);

@@ -2,10 +2,12 @@
 //
 // The first line is "OFFSET LENGTH VERSION" of what was asked for, the second the status; headers follow.
 // Properties: a reply that is accepted is of that version, and its Content-Range, read by other means, is that range;
-// no header that is made from a version is more than one line; what is percent-encoded is read back.
+// a digest has its algorithm's length; no header that is made from a version is more than one line; what is
+// percent-encoded is read back.
 #include <cinttypes>
 
 #include "source/http_range.h"
+#include "source/source_digest.h"
 #include "source/uri.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -62,6 +64,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     source::CheckTexts(line);
   }
   for (const auto& [name, value] : reply.headers) source::CheckTexts(value);
+  for (const auto& digest : {source::DigestOfS3(reply), source::DigestOfHttp(reply)}) {
+    if (!digest) continue;
+    fuzz::Expect(digest->value.size() == DigestStream(digest->algorithm).Finish().size(), "a digest is as long as one");
+  }
   const Status accepted = source::RangeGuard(range, version, "object")(reply);
   if (accepted.ok()) source::CheckAccepted(reply, range, version);
   // A version may be of a manifest, or of XML, and hold anything: here a line break, too.

@@ -30,7 +30,18 @@ TEST(Manifest, ADirectoryHidesAFileOfItsName) {
   }
 }
 
+TEST(Manifest, AFileMayHaveADigest) {
+  const std::string hex(64, 'c');
+  ASSERT_OK_AND_ASSIGN(
+      const FileTree tree,
+      Parse(fmt::format(R"({{"path": "a", "size": 1, "sha256": "{}"}}, {{"path": "b", "size": 1}})", hex)));
+  EXPECT_EQ(tree.files.at("a").digest, DigestOfHex(Digest::Algorithm::kSha256, hex));
+  EXPECT_FALSE(tree.files.at("b").digest);
+}
+
 TEST(Manifest, MistakesAreNamed) {
+  EXPECT_TRUE(Fails(Parse(R"({"path": "a", "size": 1, "sha256": "cafe"})").status(), StatusCode::kInvalidArgument,
+                    "\"sha256\""));
   EXPECT_TRUE(Fails(ParseManifest("[]", kBase).status(), StatusCode::kInvalidArgument, "\"files\""));
   EXPECT_TRUE(Fails(Parse(R"({"path": "a", "size": -1})").status(), StatusCode::kInvalidArgument, "\"size\""));
   EXPECT_TRUE(Fails(Parse(R"({"path": "a", "size": 1, "url": "file:///etc/passwd"})").status(),

@@ -33,6 +33,13 @@ TEST(SigV4, SessionTokensAreSigned) {
   EXPECT_THAT(headers.back(), testing::HasSubstr("x-amz-security-token"));
 }
 
+TEST(SigV4, HeadersOfTheRequestAreSigned) {
+  const SigningRequest request{"GET", kHost, "/", {}, {{"x-amz-checksum-mode", "ENABLED"}}};
+  const auto headers = Sign(request, kCredentials, "us-east-1", kTime);
+  EXPECT_THAT(headers, testing::Contains("x-amz-checksum-mode: ENABLED"));
+  EXPECT_THAT(headers.back(), testing::HasSubstr("SignedHeaders=host;x-amz-checksum-mode;x-amz-content-sha256"));
+}
+
 TEST(SigV4, QueriesAreSortedAndEncoded) {
   EXPECT_EQ(EncodeQuery({{"prefix", "a b/+&=ü"}, {"list-type", "2"}}), "list-type=2&prefix=a%20b%2F%2B%26%3D%C3%BC");
 }
