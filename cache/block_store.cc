@@ -68,6 +68,7 @@ Status BlockStore::Load(const std::array<Files, kMedia>& files) {
       if (record.ok() && ObjectId::Of(record->version) == parsed->id) {
         object = std::make_shared<Object>(record->version, parsed->id);
         object->pinned = record->pinned;
+        if (record->proven) object->proof = Proof::kProven;
         objects_[object->id] = object;
         return;
       }
@@ -80,6 +81,7 @@ Status BlockStore::Load(const std::array<Files, kMedia>& files) {
   // What has no block left (its file is gone, its tier no longer configured) is not kept.
   for (auto at = objects_.begin(); at != objects_.end();) {
     const auto current = at++;
+    if (current->second->cached_blocks() < current->second->block_count()) SetProof(*current->second, Proof::kUnknown);
     if (current->second->cached_blocks() > 0 || current->second->pinned) continue;
     index_->Delete(ObjectRecordKey(current->first));
     objects_.erase(current);
@@ -184,18 +186,28 @@ std::vector<std::shared_ptr<Object>> BlockStore::ObjectsWith(uint8_t first_byte)
 void BlockStore::SetPinned(const std::shared_ptr<Object>& object, bool pinned) {
   object->pinned = pinned;
   if (pinned || object->cached_blocks() > 0) {
-    index_->Put(ObjectRecordKey(object->id), EncodeObject({object->version, pinned}));
+    RecordObject(*object);
   } else {
     index_->Delete(ObjectRecordKey(object->id));
   }
   Discard(object);
 }
 
+void BlockStore::SetProof(Object& object, Proof proof) {
+  const bool was_proven = std::exchange(object.proof, proof) == Proof::kProven;
+  if (was_proven != (proof == Proof::kProven) && object.cached_blocks() > 0) RecordObject(object);
+}
+
+void BlockStore::RecordObject(const Object& object) {
+  index_->Put(ObjectRecordKey(object.id),
+              EncodeObject({object.version, object.pinned, object.proof == Proof::kProven}));
+}
+
 void BlockStore::Record(const Object& object, uint32_t block) {
   if (object.cached_blocks() == 0 && !object.pinned) {
     index_->Delete(ObjectRecordKey(object.id));
   } else if (object.cached_blocks() == 1) {
-    index_->Put(ObjectRecordKey(object.id), EncodeObject({object.version, object.pinned}));
+    RecordObject(object);
   }
   const uint32_t first = block / kBlocksPerRecord * kBlocksPerRecord;
   std::vector<BlockRecord> records;

@@ -102,6 +102,10 @@ class BlockStore {
   // Checks all blocks; returns how many were bad.
   io::Task<uint32_t> Verify(std::shared_ptr<Object> object);
   void SetPinned(const std::shared_ptr<Object>& object, bool pinned);
+  // That an object is proven is remembered for as long as all of it stays.
+  void SetProof(Object& object, Proof proof);
+  // Drops all blocks, whoever holds the object: they are not its bytes.
+  io::Task<void> DropAll(std::shared_ptr<Object> object);
 
   // Fastest first.
   const std::vector<std::unique_ptr<Tier>>& tiers() const { return tiers_; }
@@ -165,6 +169,7 @@ class BlockStore {
                            Tier& tier);
   io::Task<Status> WriteFile(Object& object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
   void Record(const Object& object, uint32_t block);
+  void RecordObject(const Object& object);
   // The next slower tier that is in service; null when there is none.
   Tier* Below(const Tier& tier) const;
 

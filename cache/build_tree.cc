@@ -221,6 +221,7 @@ io::Task<Status> PublishedTrees::LinkAll(Dataset& dataset, TreeOptions options, 
         directories.push_back({link.path, "", link.kind, options.directory_mode, link.mtime_ns});
       } else if (node.entry.size_bytes > 0) {
         CO_ASSIGN_OR_RETURN(const std::shared_ptr<Object> object, dataset.AcquireObject(node.ino));
+        (void)co_await dataset.Prove(object);  // what is not right is not there to be held
         const Status held = co_await Hold(object, tree);
         store_.Release(object);
         CO_RETURN_IF_ERROR(held);

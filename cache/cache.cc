@@ -20,6 +20,7 @@ StatusOr<std::unique_ptr<Cache>> Cache::Open(const CacheOptions& options, io::Lo
                                              Registry& metrics) {
   std::unique_ptr<Cache> cache(new Cache(options, loop, metrics));
   ASSIGN_OR_RETURN(cache->store_, BlockStore::Open(options.store, loop, io, metrics));
+  cache->checks_ = std::make_unique<ContentChecks>(*cache->store_, loop, metrics);
   return cache;
 }
 
@@ -117,6 +118,7 @@ bool Cache::WantsPieceOnly(Object& object, uint32_t block, size_t length_bytes) 
 
 io::Task<Status> Cache::FetchPiece(const Request& request, uint64_t offset_bytes, std::span<std::byte> target) {
   const io::Gate::Holder holder = gate_.Enter();
+  CO_RETURN_IF_ERROR(checks_->MayFetch(*request.object));
   co_await fetches_.Acquire(1, io::Urgency::kForeground);
   source::ReadRequest read;
   read.path = request.object->version.path;
@@ -139,6 +141,7 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
   const uint64_t file_offset = uint64_t{block} * object.block_size() + offset_bytes;
   if (WantsPieceOnly(object, block, target.size())) co_return co_await FetchPiece(request, file_offset, target);
   for (int tries = 0; tries < kTriesMax; ++tries) {
+    if (!object.TierOf(block)) CO_RETURN_IF_ERROR(checks_->MayFetch(object));
     EnsureFills(request, block, block + 1);
     const auto found = object.fills.find(block);
     if (found != object.fills.end()) {
@@ -146,8 +149,8 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       const size_t start = size_t{block - fill->first_block} * object.block_size() + offset_bytes;
       waited |= fill->arrived_bytes < start + target.size();
       const bool far = fill->arrived_bytes + object.block_size() / kPieceDistanceShare < start;
-      if (far && request.urgency == io::Urgency::kForeground && target.size() * 2 <= object.block_size() &&
-          fill->state <= Fill::State::kRunning) {
+      if (far && !fill->held_back && request.urgency == io::Urgency::kForeground &&
+          target.size() * 2 <= object.block_size() && fill->state <= Fill::State::kRunning) {
         co_return co_await FetchPiece(request, file_offset, target);
       }
       while (fill->arrived_bytes < start + target.size() && fill->state <= Fill::State::kRunning) {
@@ -181,6 +184,7 @@ io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, const s
                                          uint32_t first_block, uint32_t block_count, std::optional<uint8_t> medium) {
   const Request request{object, source, io::Urgency::kPrewarm, medium};
   const uint32_t end_block = std::min(first_block + block_count, object->block_count());
+  CO_RETURN_IF_ERROR(checks_->MayFetch(*object));
   uint64_t missing_bytes = 0;
   for (uint32_t block = first_block; block < end_block; ++block) {
     if (!object->TierOf(block)) missing_bytes += object->BlockLength(block);
@@ -204,6 +208,7 @@ io::Task<StatusOr<uint64_t>> Cache::Warm(std::shared_ptr<Object> object, const s
 
 io::Task<void> Cache::Close() {
   co_await gate_.Close();
+  co_await checks_->Close();
   while (!retained_.empty()) {
     Forget(retained_.front().first, retained_.front().second);
     retained_.pop_front();

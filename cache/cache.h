@@ -14,8 +14,9 @@
 //              that began it, and the mount. Targets are the caller's until the call returns.
 // Limits:      fill_memory_bytes for all fills under way and fetches_max requests at a time, the more urgent first;
 //              read-ahead up to read_ahead_max_bytes per stream; at the limit callers wait (sluice_fill_wait_seconds).
-// Errors:      only the source's. A fault of a tier or of the index is a miss.
-// Invariants:  at most one fetch per block is under way; bytes given are those of the object's version, or
+// Errors:      the source's, and DATA_LOSS for an object that is not what its source says (cache/content_check.h). A
+// fault of a tier or of the index is a miss. Invariants:  at most one fetch per block is under way; bytes given are
+// those of the object's version, or
 //              the read fails.
 #pragma once
 
@@ -23,6 +24,7 @@
 #include <memory>
 
 #include "cache/block_store.h"
+#include "cache/content_check.h"
 #include "cache/fill.h"
 #include "cache/prewarm_pace.h"
 #include "source/source.h"
@@ -59,6 +61,7 @@ class Cache {
                                     uint32_t first_block, uint32_t block_count, std::optional<uint8_t> medium);
 
   BlockStore& store() { return *store_; }
+  ContentChecks& checks() { return *checks_; }
   const CacheOptions& options() const { return options_; }
 
   // Waits for fills under way to end; no new ones begin.
@@ -85,6 +88,7 @@ class Cache {
   std::function<void()> OnFirstBytes(const Request& request);
   void Abandon(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
   io::Task<void> RunFill(Request request, std::shared_ptr<Fill> fill);
+  io::Task<Status> Fetch(const Request& request, std::shared_ptr<Fill> fill);
   io::Task<void> KeepBlocks(const Request& request, const std::shared_ptr<Fill>& fill);
   void Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill);
   void Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
@@ -97,6 +101,7 @@ class Cache {
   const CacheOptions options_;
   io::Loop& loop_;
   std::unique_ptr<BlockStore> store_;
+  std::unique_ptr<ContentChecks> checks_;
   io::Semaphore memory_;
   uint64_t fills_begun_ = 0;
   bool returning_memory_ = false;

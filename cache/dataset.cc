@@ -290,6 +290,11 @@ io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::sp
   co_return length;
 }
 
+io::Task<bool> Dataset::Prove(std::shared_ptr<Object> object) {
+  const io::Gate::Holder holder = gate_.Enter();
+  co_return co_await cache_.checks().Prove(std::move(object), source_) == ContentChecks::Verdict::kGood;
+}
+
 io::Task<void> Dataset::PassLimits(uint64_t bytes) {
   co_await limits_.Pass(bytes);
   co_await node_limits_.Pass(bytes);

@@ -8,7 +8,7 @@
 // read that needs the source after the object was replaced fails with ABORTED (ESTALE), and never mixes two versions.
 //
 // Threads:     Try…, Get, ObjectOf, Closed, OnReader from any thread; the rest on the loop.
-// Suspends:    Lookup, List, Read, ReadLink, Refresh.
+// Suspends:    Lookup, List, Read, ReadLink, Refresh, Prove.
 // Owns:        its source and catalog, and a reference to each object that is open.
 // Limits:      at most one listing per directory at a time, ListAhead::kMax that nobody waits for; throttles as set.
 // Errors:      the source's; a listing that breaks off leaves what was listed before.
@@ -99,6 +99,8 @@ class Dataset {
   // The object of a file; counts as an Acquire of the store, to be given back with cache.store().Release.
   StatusOr<std::shared_ptr<Object>> AcquireObject(Ino ino) const;
   const std::shared_ptr<source::Source>& source() { return source_; }
+  // Proves an object that is cached as a whole. False: it is not what the source says, and is not cached any more.
+  io::Task<bool> Prove(std::shared_ptr<Object> object);
 
   ReadLimits& limits() { return limits_; }
   // Reads must pass a limit: the daemon has to see them.

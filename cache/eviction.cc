@@ -291,4 +291,9 @@ io::Task<uint64_t> BlockStore::Evict(std::shared_ptr<Object> object) {
   co_return before - std::min(before, used_bytes());
 }
 
+io::Task<void> BlockStore::DropAll(std::shared_ptr<Object> object) {
+  const io::Gate::Holder holder = gate_.Enter();
+  for (uint32_t block = 0; block < object->block_count(); ++block) co_await Drop(object, block, /*evicted=*/false);
+}
+
 }  // namespace sluice::cache

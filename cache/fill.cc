@@ -35,6 +35,7 @@ void Cache::EnsureFills(const Request& request, uint32_t first_block, uint32_t e
 
 void Cache::StartFill(const Request& request, uint32_t first_block, uint32_t block_count) {
   auto fill = std::make_shared<Fill>(loop_, first_block, block_count, request.urgency);
+  fill->held_back = ContentChecks::HoldsBack(*request.object, *request.source);
   for (uint32_t i = 0; i < block_count; ++i) request.object->fills[first_block + i] = fill;
   io::Spawn(RunFill(request, std::move(fill)));
 }
@@ -70,17 +71,7 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
     fill_memory_.Set(static_cast<int64_t>(memory_.used()));
     fill->state = Fill::State::kRunning;
     fill->buffer = AlignedBuffer(length_bytes);
-    source::ReadRequest read;
-    read.path = object.version.path;
-    read.version = object.version.version;
-    read.offset_bytes = offset_bytes;
-    read.target = fill->buffer.span();
-    read.on_progress = [fill, heard = OnFirstBytes(request)](size_t arrived_bytes) {
-      if (fill->arrived_bytes == 0) heard();
-      fill->arrived_bytes = arrived_bytes;
-      fill->changed.Notify();
-    };
-    fill->status = co_await request.source->Read(std::move(read));
+    fill->status = co_await Fetch(request, fill);
     if (fill->status.ok()) fill->arrived_bytes = length_bytes;
   } else {
     fill->status = Cancelled("the cache is closing");
@@ -97,6 +88,31 @@ io::Task<void> Cache::RunFill(Request request, std::shared_ptr<Fill> fill) {
   fill_memory_.Set(static_cast<int64_t>(memory_.used()));
   store_->Release(request.object);
   if (memory_.used() == 0 && !returning_memory_) ReturnMemory(fills_begun_);
+}
+
+io::Task<Status> Cache::Fetch(const Request& request, std::shared_ptr<Fill> fill) {
+  const Object& object = *request.object;
+  for (;;) {
+    CO_RETURN_IF_ERROR(checks_->MayFetch(object));
+    std::optional<Digest> digest;
+    source::ReadRequest read;
+    read.path = object.version.path;
+    read.version = object.version.version;
+    read.offset_bytes = uint64_t{fill->first_block} * object.block_size();
+    read.target = fill->buffer.span();
+    read.whole_object = fill->block_count == object.block_count();
+    read.digest = &digest;
+    read.on_progress = [fill, heard = OnFirstBytes(request)](size_t arrived_bytes) mutable {
+      std::exchange(heard, [] {})();
+      if (fill->held_back) return;
+      fill->arrived_bytes = arrived_bytes;
+      fill->changed.Notify();
+    };
+    const Status status = co_await request.source->Read(std::move(read));
+    if (!status.ok() || !fill->held_back) co_return status;
+    const auto verdict = co_await checks_->Judge(request.object, std::move(digest), fill->buffer.span());
+    if (verdict == ContentChecks::Verdict::kGood) co_return status;
+  }
 }
 
 io::Task<void> Cache::AwaitTurn(const Fill& fill) {
@@ -135,8 +151,9 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
     const size_t start = size_t{i} * object->block_size();
     const size_t length = object->BlockLength(block);
     if (start + length > fill->arrived_bytes) break;  // the fetch broke off; whole blocks before that are good
-    const bool kept = co_await store_->WriteBlock(object, block, fill->buffer.span().subspan(start, length),
-                                                  request.medium, admission);
+    const auto bytes = fill->buffer.span().subspan(start, length);
+    if (!fill->held_back) checks_->OnFetched(*object, block, bytes);
+    const bool kept = co_await store_->WriteBlock(object, block, bytes, request.medium, admission);
     if (kept) {
       if (const auto found = object->fills.find(block); found != object->fills.end() && found->second == fill) {
         object->fills.erase(found);
@@ -155,6 +172,7 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
   }
   fill->settled = true;
   fill->changed.Notify();
+  io::Spawn(checks_->ProveBehind(object, request.source));
 }
 
 void Cache::Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill) {

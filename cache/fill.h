@@ -25,6 +25,7 @@ struct Fill {
   const uint32_t first_block;
   const uint32_t block_count;
   const io::Urgency urgency;
+  bool held_back = false;  // nothing has arrived for readers before all of it is judged (cache/content_check.h)
   State state = State::kQueued;
   AlignedBuffer buffer;
   size_t arrived_bytes = 0;

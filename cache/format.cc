@@ -6,6 +6,9 @@ namespace sluice::cache {
 namespace {
 
 constexpr uint8_t kFormatVersion = 1;
+constexpr uint8_t kObjectFormatVersion = 2;  // its second byte was only whether it is pinned in 1
+constexpr uint8_t kPinned = 1;
+constexpr uint8_t kProven = 2;
 constexpr char kObjectKind = 'a';
 constexpr char kBlocksKind = 'b';
 
@@ -61,9 +64,9 @@ std::string KeyOf(const ObjectId& id, char kind) {
   return key;
 }
 
-Status CheckVersion(uint8_t version) {
-  if (version == kFormatVersion) return absl::OkStatus();
-  return DataLoss("an index record has format version {}; this program knows {}", version, kFormatVersion);
+Status CheckVersion(uint8_t version, uint8_t newest) {
+  if (version > 0 && version <= newest) return absl::OkStatus();
+  return DataLoss("an index record has format version {}; this program knows {}", version, newest);
 }
 
 }  // namespace
@@ -94,8 +97,8 @@ StatusOr<ParsedKey> ParseRecordKey(std::string_view key) {
 
 std::string EncodeObject(const ObjectRecord& record) {
   std::string out;
-  PutInteger(out, kFormatVersion);
-  PutInteger(out, static_cast<uint8_t>(record.pinned));
+  PutInteger(out, kObjectFormatVersion);
+  PutInteger(out, static_cast<uint8_t>((record.pinned ? kPinned : 0) | (record.proven ? kProven : 0)));
   PutInteger(out, record.version.block_size_bytes);
   PutInteger(out, record.version.size_bytes);
   PutString(out, record.version.dataset);
@@ -106,9 +109,12 @@ std::string EncodeObject(const ObjectRecord& record) {
 
 StatusOr<ObjectRecord> DecodeObject(std::string_view bytes) {
   Reader reader(bytes);
-  RETURN_IF_ERROR(CheckVersion(reader.Integer<uint8_t>()));
+  const auto format_version = reader.Integer<uint8_t>();
+  RETURN_IF_ERROR(CheckVersion(format_version, kObjectFormatVersion));
   ObjectRecord record;
-  record.pinned = reader.Integer<uint8_t>() != 0;
+  const auto flags = reader.Integer<uint8_t>();
+  record.pinned = format_version == 1 ? flags != 0 : (flags & kPinned) != 0;
+  record.proven = format_version > 1 && (flags & kProven) != 0;
   record.version.block_size_bytes = reader.Integer<uint32_t>();
   record.version.size_bytes = reader.Integer<uint64_t>();
   record.version.dataset = reader.String();
@@ -132,7 +138,7 @@ std::string EncodeBlocks(const std::vector<BlockRecord>& blocks) {
 
 StatusOr<std::vector<BlockRecord>> DecodeBlocks(std::string_view bytes) {
   Reader reader(bytes);
-  RETURN_IF_ERROR(CheckVersion(reader.Integer<uint8_t>()));
+  RETURN_IF_ERROR(CheckVersion(reader.Integer<uint8_t>(), kFormatVersion));
   std::vector<BlockRecord> blocks;
   while (reader.ok() && !reader.at_end() && blocks.size() < kBlocksPerRecord) {
     BlockRecord block;

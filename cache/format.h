@@ -28,6 +28,7 @@ struct BlockRecord {
 struct ObjectRecord {
   ObjectVersion version;
   bool pinned = false;
+  bool proven = false;  // see cache/content_check.h
 };
 
 // The object's own record sorts before those of its blocks.

@@ -49,6 +49,14 @@ class FileHolder {
   virtual void OnLost() {}
 };
 
+// What is known of an object's bytes as a whole, beside what its source says of them (cache/content_check.h).
+enum class Proof : uint8_t {
+  kUnknown,
+  kUnderWay,
+  kProven,   // or there is nothing to compare with
+  kUnasked,  // the source could not be asked
+};
+
 // What a tier is made of; at most one tier of each, fastest first. The numbers are in the index on disk.
 enum class Medium : uint8_t { kDram = 0, kSsd = 1, kHdd = 2 };
 inline constexpr size_t kMedia = 3;
@@ -102,6 +110,8 @@ class Object {
   // page cache). Clamped to the object's end. `*tier` is the tier of the first byte.
   std::optional<size_t> TryRead(uint64_t offset_bytes, std::span<std::byte> target, uint8_t* tier);
 
+  // Some that came were not what the source says: the kernel may still have them.
+  std::atomic<bool> had_bad_bytes{false};
   std::atomic<uint32_t>& opens() { return opens_; }  // handles; an object with one is not forgotten
 
   // --- loop ---
@@ -187,6 +197,7 @@ class Object {
   absl::flat_hash_set<uint32_t> proving;                       // blocks whose checksum is being compared
   uint32_t generation = 0;                                     // counts blocks that were cleared
   ReadAhead read_ahead;
+  Proof proof = Proof::kUnknown;
   bool pinned = false;     // by an administrator: never evicted
   bool gathering = false;  // on its way into one tier
   // The kernel may go on reading the file for handles of a volume that is gone: no hole is punched into it any more.

@@ -214,6 +214,20 @@ io::Task<void> Prewarmer::Work(std::shared_ptr<Job> job, std::shared_ptr<Mount> 
 
 io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& node) {
   CO_ASSIGN_OR_RETURN(const std::shared_ptr<cache::Object> object, mount.dataset->AcquireObject(node.ino));
+  Status status = co_await WarmBlocks(job, mount, object);
+  // What is not right is fetched again, as long as it may be.
+  while (status.ok() && !job.cancelled && !mount.closing && !co_await mount.dataset->Prove(object)) {
+    {
+      const std::lock_guard lock(mutex_);
+      job.status.set_bytes_done(job.status.bytes_done() - object->size());
+    }
+    status = co_await WarmBlocks(job, mount, object);
+  }
+  cache_.store().Release(object);
+  co_return Annotate(status, node.entry.name);
+}
+
+io::Task<Status> Prewarmer::WarmBlocks(Job& job, Mount& mount, std::shared_ptr<cache::Object> object) {
   const auto step =
       static_cast<uint32_t>(std::max<uint64_t>(cache_.options().fetch_bytes_max / object->block_size(), 1));
   Status status;
@@ -239,8 +253,7 @@ io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& 
     if (status.ok()) job.status.set_bytes_done(job.status.bytes_done() + bytes);
     job.status.set_bytes_fetched(job.status.bytes_fetched() + fetched_bytes);
   }
-  cache_.store().Release(object);
-  co_return Annotate(status, node.entry.name);
+  co_return status;
 }
 
 StatusOr<admin::v1::Job> Prewarmer::Cancel(const std::string& id) {

@@ -50,6 +50,7 @@ class Prewarmer {
   io::Task<void> Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount);
   io::Task<void> Count(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount);
   io::Task<void> Work(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount, std::shared_ptr<Walker> walker);
+  io::Task<Status> WarmBlocks(Job& job, Mount& mount, std::shared_ptr<cache::Object> object);
   io::Task<Status> WarmFile(Job& job, Mount& mount, const cache::Node& node);
   io::Task<Status> PreparePublish(Job& job, std::shared_ptr<Mount> mount);
   void Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mount>& mount);

@@ -53,11 +53,11 @@ bool OpenFiles::MayPassThrough(const cache::Object& object) const {
   return object.block_count() > 0 && object.cached_blocks() == object.block_count();  // it may turn out to be whole
 }
 
-OpenFiles::Handle OpenFiles::AddHandle(cache::Ino ino, int32_t backing_id) {
+OpenFiles::Handle OpenFiles::AddHandle(cache::Ino ino, const cache::Object& object, int32_t backing_id) {
   // Counted before the kernel knows of it: a process that dies in between leaves one too many, never one too few.
   dataset_.catalog().AddHandle(ino, backing_id > 0);
   (backing_id > 0 ? metrics_.passthrough_opens : metrics_.cached_opens).Add();
-  return {backing_id};
+  return {backing_id, !object.had_bad_bytes};
 }
 
 // nullopt: the inode's first handle is to get a backing file.
@@ -68,10 +68,10 @@ std::optional<OpenFiles::Handle> OpenFiles::TakeHandle(cache::Ino ino, const cac
     // It may stand idle, left by a handle of before: the first new handle decides again.
     const bool passes = open.passthrough > 0 || (open.cached == 0 && !dataset_.throttled());
     if (passes && open.passthrough == 0 && (found->second->lost || IsChanged(object))) return std::nullopt;
-    return AddHandle(ino, passes ? found->second->id : 0);
+    return AddHandle(ino, object, passes ? found->second->id : 0);
   }
   if (opening_.contains(ino)) return std::nullopt;
-  if (open.cached > 0 || !MayPassThrough(object)) return AddHandle(ino, 0);
+  if (open.cached > 0 || !MayPassThrough(object)) return AddHandle(ino, object, 0);
   return std::nullopt;
 }
 
@@ -98,7 +98,7 @@ io::Task<StatusOr<OpenFiles::Handle>> OpenFiles::Open(cache::Ino ino) {
   const std::lock_guard lock(mutex_);
   opening_.erase(ino);
   const auto found = backings_.find(ino);
-  co_return AddHandle(ino, found == backings_.end() ? 0 : found->second->id);
+  co_return AddHandle(ino, *object, found == backings_.end() ? 0 : found->second->id);
 }
 
 // Somebody else wrote to its cache file since it was proven.
@@ -117,6 +117,7 @@ io::Task<void> OpenFiles::OpenBacking(cache::Ino ino, std::shared_ptr<cache::Obj
       co_await cache_.store().Settle(object);
     }
   }
+  if (!co_await cache_.checks().AwaitProof(object, dataset_.source())) co_return;
   const auto tier = object->WholeIn();
   if (!tier || !MakePlace()) co_return;
   const cache::Stay stay(*object);

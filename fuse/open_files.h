@@ -47,7 +47,8 @@ class OpenFiles {
   static constexpr uint64_t kProveAtOpenBytesMax = 64 * kMiB;
 
   struct Handle {
-    int32_t backing_id = 0;  // 0: read through the page cache
+    int32_t backing_id = 0;   // 0: read through the page cache
+    bool keeps_pages = true;  // what the kernel has of the file
   };
 
   OpenFiles(cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop, BackingBroker* broker,
@@ -88,7 +89,7 @@ class OpenFiles {
   };
 
   std::optional<Handle> TakeHandle(cache::Ino ino, const cache::Object& object);
-  Handle AddHandle(cache::Ino ino, int32_t backing_id);
+  Handle AddHandle(cache::Ino ino, const cache::Object& object, int32_t backing_id);
   bool MayPassThrough(const cache::Object& object) const;
   io::Task<void> OpenBacking(cache::Ino ino, std::shared_ptr<cache::Object> object);
   void Keep(cache::Ino ino, std::shared_ptr<cache::Object> object, int32_t id);

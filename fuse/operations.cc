@@ -72,7 +72,7 @@ void ReplyOpen(fuse_req_t request, Ino ino, OpenFiles::Handle handle, fuse_file_
   const bool passthrough = handle.backing_id > 0;
   file.fh = passthrough ? kPassthroughHandle : kCachedHandle;
   file.backing_id = handle.backing_id;
-  file.keep_cache = !passthrough;  // an inode's bytes never change
+  file.keep_cache = !passthrough && handle.keeps_pages;  // an inode's bytes never change
   file.noflush = 1;
   // ENOENT: the opener was interrupted, and there will be no release.
   if (fuse_reply_open(request, &file) == -ENOENT) Of(request).files().Release(ino, passthrough);

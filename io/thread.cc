@@ -21,6 +21,7 @@ struct SchedulingAttributes {
 // The kernel's own is 3 ms (less where there are few processors); it takes 0.1 to 100 ms.
 constexpr uint64_t kShortNs = 200'000;
 constexpr uint64_t kLongNs = 10'000'000;
+constexpr int32_t kBehindNice = 10;
 
 }  // namespace
 
@@ -31,6 +32,7 @@ void BeginThread(const char* name, Turns turns) {
   attributes.size = sizeof attributes;
   if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
   attributes.runtime_ns = turns == Turns::kShort ? kShortNs : kLongNs;
+  if (turns == Turns::kBehind) attributes.nice = kBehindNice;
   (void)::syscall(SYS_sched_setattr, 0, &attributes, 0);  // a matter of speed only
 }
 

@@ -28,6 +28,10 @@ class FakeSource : public source::Source {
   std::deque<Status> read_failures;  // the next reads fail so
   std::deque<Status> list_failures;  // the next listings fail so
   size_t entries_per_page = 3;
+  std::map<std::string, Digest> digests;  // by path; it gives none while there are none
+  size_t digests_asked = 0;
+  std::deque<Status> digest_failures;  // the next questions for one fail so
+  std::deque<char> flips;              // the first byte of the next reads has these bits flipped
 
   void Release() {
     hold = false;
@@ -88,9 +92,28 @@ class FakeSource : public source::Source {
     if (file == files.end()) co_return NotFound("no {}", request.path);
     if (VersionOf(file->second) != request.version) co_return Aborted("{} has changed", request.path);
     std::memcpy(request.target.data(), file->second.data() + request.offset_bytes, request.target.size());
+    if (!flips.empty()) {
+      request.target[0] ^= static_cast<std::byte>(flips.front());
+      flips.pop_front();
+    }
+    if (const auto digest = digests.find(request.path); digest != digests.end() && request.digest != nullptr)
+      *request.digest = digest->second;
     bytes_read += request.target.size();
     if (request.on_progress) request.on_progress(request.target.size());
     co_return absl::OkStatus();
+  }
+
+  bool GivesDigests() const override { return !digests.empty(); }
+  io::Task<StatusOr<std::optional<Digest>>> DigestOf(std::string path, std::string) override {
+    ++digests_asked;
+    co_await loop_.Sleep(std::chrono::microseconds(1));
+    if (!digest_failures.empty()) {
+      const Status failure = digest_failures.front();
+      digest_failures.pop_front();
+      co_return failure;
+    }
+    const auto digest = digests.find(path);
+    co_return digest == digests.end() ? std::nullopt : std::optional(digest->second);
   }
 
  private:

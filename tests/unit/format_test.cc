@@ -24,6 +24,20 @@ TEST(Format, BlockRecordsRoundTrip) {
   EXPECT_EQ(decoded, blocks);
 }
 
+TEST(Format, WhatIsProvenIsRemembered) {
+  ASSERT_OK_AND_ASSIGN(const ObjectRecord record, DecodeObject(EncodeObject({kVersion, false, true})));
+  EXPECT_TRUE(record.proven && !record.pinned);
+}
+
+TEST(Format, ObjectRecordsOfTheFirstVersionAreRead) {
+  std::string bytes = EncodeObject({kVersion, false, false});
+  bytes[0] = 1;
+  bytes[1] = 3;
+  ASSERT_OK_AND_ASSIGN(const ObjectRecord record, DecodeObject(bytes));
+  EXPECT_TRUE(record.pinned && !record.proven);
+  EXPECT_EQ(record.version.path, kVersion.path);
+}
+
 TEST(Format, KeysRoundTripAndSortTheObjectFirst) {
   const ObjectId id = ObjectId::Of(kVersion);
   ASSERT_OK_AND_ASSIGN(const ParsedKey object, ParseRecordKey(ObjectRecordKey(id)));
