@@ -87,6 +87,12 @@ TEST_F(ContentCheckTest, AWrongByteOfASmallFileIsNeverRead) {
   EXPECT_EQ(Bad(), 2u);
 }
 
+TEST_F(ContentCheckTest, NoPieceOfASmallFileGoesPastItsProof) {
+  const auto object = Opened("s");
+  EXPECT_EQ(*Read(object, kBlock / 2 - 1000, 1000), source.files["s"].substr(kBlock / 2 - 1000));
+  EXPECT_EQ(source.reads, 1u);
+}
+
 TEST_F(ContentCheckTest, ASmallFileThatComesWrongAgainAndAgainIsAnErrorForAWhile) {
   source.flips = {1, 2, 3, 4, 5, 6};
   const auto object = Opened("s");
@@ -167,6 +173,21 @@ TEST_F(ContentCheckTest, AProofOutlivesTheProcess) {
   EXPECT_TRUE(AwaitProof(Opened("l")));
   EXPECT_TRUE(AwaitProof(Opened("s")));
   EXPECT_EQ(source.digests_asked, 1u);
+}
+
+TEST_F(ContentCheckTest, AProofIsNotRememberedOfAFileThatIsNotAllThere) {
+  const auto object = Opened("l");
+  ASSERT_OK(ReadAll(object).status());
+  std::filesystem::resize_file(CacheFiles().at(0), 3 * kBlock);
+  EXPECT_FALSE(loop.Block([](BlockStore& store, std::shared_ptr<Object> of) -> io::Task<bool> {
+    co_return co_await store.Check(of, 3);
+  }(cache->store(), object)));
+  Reopen();
+  source.flips = {1};
+  const auto again = Opened("l");
+  EXPECT_EQ(again->cached_blocks(), 3u);
+  ASSERT_OK(ReadAll(again).status());
+  EXPECT_EQ(Bad(), 1u);
 }
 
 TEST_F(ContentCheckTest, WhatWasWholeAndNotProvenIsProvenBeforeItIsUsed) {
