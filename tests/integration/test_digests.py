@@ -33,7 +33,7 @@ class Flips:
     """A fault that flips one bit of what comes of an object: `times` of its replies, or all of them."""
 
     def __init__(self, times, choose):
-        self.times, self.choose, self.replies = times, choose, {}
+        self.times, self.choose, self.replies, self.ranges = times, choose, {}, set()
         self.lock = threading.Lock()
 
     def __call__(self, request, reply):
@@ -41,6 +41,8 @@ class Flips:
         if request.command != "GET" or "list-type" in request.path or reply["status"] not in (200, 206):
             return
         with self.lock:
+            if "Range" in request.headers:
+                self.ranges.add(key)
             self.replies[key] = self.replies.get(key, 0) + 1
             if self.replies[key] > self.times:
                 return
@@ -90,6 +92,7 @@ def test_a_wrong_byte_of_a_small_file_is_never_read(make_plugin, s3, s3_volume, 
     for name, content in small.items():
         assert (path / name).read_bytes() == content, name
     assert plugin.metric(BAD) == len(small) and plugin.metric(PROVEN) == 2 * sum(map(len, small.values()))
+    assert not liar.fault.ranges, "S3 says nothing of the whole object in a reply to a range"
     name, content = list(small.items())[1]
     assert re.search(f"{name} of s3://digests.* is not what its source says: its MD5 .* is {hashlib.md5(content).hexdigest()}", plugin.log())
     for name, content in small.items():
