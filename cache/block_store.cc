@@ -81,7 +81,6 @@ Status BlockStore::Load(const std::array<Files, kMedia>& files) {
   // What has no block left (its file is gone, its tier no longer configured) is not kept.
   for (auto at = objects_.begin(); at != objects_.end();) {
     const auto current = at++;
-    if (current->second->cached_blocks() < current->second->block_count()) SetProof(*current->second, Proof::kUnknown);
     if (current->second->cached_blocks() > 0 || current->second->pinned) continue;
     index_->Delete(ObjectRecordKey(current->first));
     objects_.erase(current);
