@@ -23,7 +23,7 @@ ContentChecks::ContentChecks(BlockStore& store, io::Loop& loop, Registry& metric
       loop_(loop),
       gate_(loop),
       turn_(loop, 1),
-      proved_(loop),
+      progressed_(loop),
       proven_bytes_(
           metrics.AddCounter("sluice_source_proven_bytes_total", "Bytes compared with a checksum of their source's")),
       bad_objects_(metrics.AddCounter("sluice_source_bad_objects_total",
@@ -54,10 +54,10 @@ bool ContentChecks::IsOdd(const Digest& digest, const Object& object) const {
   return found != odd_etags_.end() && found->second >= kOddEtagsMax;
 }
 
-io::Task<ContentChecks::Verdict> ContentChecks::Judge(std::shared_ptr<Object> object, std::optional<Digest> digest,
-                                                      std::span<const std::byte> bytes) {
+io::Task<bool> ContentChecks::Judge(std::shared_ptr<Object> object, std::optional<Digest> digest,
+                                    std::span<const std::byte> bytes) {
   const io::Gate::Holder holder = gate_.Enter();
-  Verdict verdict = Verdict::kGood;
+  bool good = true;
   if (digest && !IsOdd(*digest, *object)) {
     const std::string actual = co_await Begun(threads_, loop_, kThreads).Run([&] {
       DigestStream stream(digest->algorithm);
@@ -65,10 +65,10 @@ io::Task<ContentChecks::Verdict> ContentChecks::Judge(std::shared_ptr<Object> ob
       return stream.Finish();
     });
     proven_bytes_.Add(bytes.size());
-    verdict = Decide(object, *digest, actual);
+    good = Decide(object, *digest, actual);
   }
-  object->proof = verdict == Verdict::kGood ? Proof::kProven : Proof::kUnknown;
-  co_return verdict;
+  object->proof = good ? Proof::kProven : Proof::kUnknown;
+  co_return good;
 }
 
 void ContentChecks::OnFetched(Object& object, uint32_t block, std::span<const std::byte> bytes) {
@@ -76,26 +76,40 @@ void ContentChecks::OnFetched(Object& object, uint32_t block, std::span<const st
   store_.SetProof(object, Proof::kUnknown);
 }
 
-io::Task<ContentChecks::Verdict> ContentChecks::Prove(std::shared_ptr<Object> object,
-                                                      std::shared_ptr<source::Source> source) {
-  if (!NeedsProof(*object, *source) || gate_.closed()) co_return Verdict::kGood;
-  const io::Gate::Holder holder = gate_.Enter();
-  if (object->proof == Proof::kUnderWay) {
-    while (object->proof == Proof::kUnderWay) co_await proved_.Wait();
-    co_return object->cached_blocks() < object->block_count() ? Verdict::kFetchAgain : Verdict::kGood;
-  }
-  object->proof = Proof::kUnderWay;
-  object->opens().fetch_add(1);  // not forgotten meanwhile
-  Verdict verdict = Verdict::kGood;
-  const Proof proof = co_await ProveNow(object, source, &verdict);
-  store_.SetProof(*object, proof);
-  proved_.Notify();
-  store_.Release(object);
-  co_return verdict;
+void ContentChecks::Begin(const std::shared_ptr<Object>& object, const std::shared_ptr<source::Source>& source) {
+  if (object->proof == Proof::kUnknown && NeedsProof(*object, *source) && !gate_.closed())
+    io::Spawn(Run(object, source));
 }
 
-io::Task<Proof> ContentChecks::ProveNow(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source,
-                                        Verdict* verdict) {
+io::Task<bool> ContentChecks::Prove(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
+                                    const io::Gate& waiter) {
+  Begin(object, source);
+  const io::Gate::Holder holder = gate_.Enter();
+  while (object->proof == Proof::kUnderWay && !waiter.closed()) co_await progressed_.Wait();
+  co_return object->cached_blocks() == object->block_count() || !suspects_.contains(object->id);
+}
+
+io::Task<bool> ContentChecks::AwaitProof(std::shared_ptr<Object> object,
+                                         const std::shared_ptr<source::Source>& source) {
+  if (!NeedsProof(*object, *source)) co_return true;
+  Begin(object, source);
+  const io::Gate::Holder holder = gate_.Enter();
+  const Instant end = loop_.clock().Now() + kOpenWait;
+  constexpr Duration kPoll = std::chrono::milliseconds(2);
+  while (object->proof == Proof::kUnderWay && loop_.clock().Now() < end && !gate_.closed()) co_await loop_.Sleep(kPoll);
+  co_return object->proof == Proof::kProven || object->proof == Proof::kUnasked;
+}
+
+io::Task<void> ContentChecks::Run(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source) {
+  const io::Gate::Holder holder = gate_.Enter();
+  object->proof = Proof::kUnderWay;
+  object->opens().fetch_add(1);  // not forgotten meanwhile
+  store_.SetProof(*object, co_await Compare(object, std::move(source)));
+  progressed_.Notify();
+  store_.Release(object);
+}
+
+io::Task<Proof> ContentChecks::Compare(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source) {
   const auto digest = co_await source->DigestOf(object->version.path, object->version.version);
   if (!digest.ok()) {
     spdlog::info("{} cannot be compared with what its source says of it: {}", object->version.path,
@@ -107,8 +121,7 @@ io::Task<Proof> ContentChecks::ProveNow(std::shared_ptr<Object> object, std::sha
   const auto actual = co_await HashCached(object, (*digest)->algorithm);
   turn_.Release(1);
   if (!actual) co_return Proof::kUnknown;
-  *verdict = Decide(object, **digest, *actual);
-  if (*verdict == Verdict::kGood) co_return Proof::kProven;
+  if (Decide(object, **digest, *actual)) co_return Proof::kProven;
   co_await store_.DropAll(object);
   co_return Proof::kUnknown;
 }
@@ -128,33 +141,18 @@ io::Task<std::optional<std::string>> ContentChecks::HashCached(std::shared_ptr<O
       return true;
     });
     proven_bytes_.Add(bytes.size());
+    progressed_.Notify();
   }
   // SUSPENDED: a block that left meanwhile may have come back as another one.
   if (generation != object->generation) co_return std::nullopt;
   co_return stream.Finish();
 }
 
-io::Task<void> ContentChecks::ProveBehind(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source) {
-  co_await Prove(std::move(object), std::move(source));
-}
-
-io::Task<bool> ContentChecks::AwaitProof(std::shared_ptr<Object> object,
-                                         const std::shared_ptr<source::Source>& source) {
-  if (!NeedsProof(*object, *source)) co_return true;
-  if (object->proof == Proof::kUnknown) io::Spawn(ProveBehind(object, source));
-  const io::Gate::Holder holder = gate_.Enter();
-  const Instant end = loop_.clock().Now() + kOpenWait;
-  constexpr Duration kPoll = std::chrono::milliseconds(2);
-  while (object->proof == Proof::kUnderWay && loop_.clock().Now() < end && !gate_.closed()) co_await loop_.Sleep(kPoll);
-  co_return object->proof == Proof::kProven || object->proof == Proof::kUnasked;
-}
-
-ContentChecks::Verdict ContentChecks::Decide(const std::shared_ptr<Object>& object, const Digest& digest,
-                                             const std::string& actual) {
+bool ContentChecks::Decide(const std::shared_ptr<Object>& object, const Digest& digest, const std::string& actual) {
   const ObjectVersion& version = object->version;
   if (actual == digest.value) {
     Acquit(*object);
-    return Verdict::kGood;
+    return true;
   }
   Suspect& suspect = SuspectOf(object);
   const bool same_question = suspect.expected == digest.value;
@@ -166,7 +164,7 @@ ContentChecks::Verdict ContentChecks::Decide(const std::shared_ptr<Object>& obje
                    version.dataset);
     }
     Acquit(*object);
-    return Verdict::kGood;
+    return true;
   }
   bad_objects_.Add();
   object->had_bad_bytes = true;
@@ -176,9 +174,8 @@ ContentChecks::Verdict ContentChecks::Decide(const std::shared_ptr<Object>& obje
   suspect.fetches = same_question ? suspect.fetches + 1 : 1;
   suspect.expected = digest.value;
   suspect.actual = actual;
-  if (!same_bytes && suspect.fetches < kFetchesMax) return Verdict::kFetchAgain;
-  suspect.refused_until = loop_.clock().Now() + kRefusal;
-  return Verdict::kRefused;
+  if (same_bytes || suspect.fetches >= kFetchesMax) suspect.refused_until = loop_.clock().Now() + kRefusal;
+  return false;
 }
 
 ContentChecks::Suspect& ContentChecks::SuspectOf(const std::shared_ptr<Object>& object) {

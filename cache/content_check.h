@@ -16,7 +16,7 @@
 // Limits:    Prove: one object and one of its blocks at a time, on a thread with a tenth of the usual share;
 //            kSuspectsMax objects are remembered whose bytes were wrong, and kOddEtagsMax ETags that are no MD5 tell of
 //            all of a source's that they need be none.
-// Errors:    none: verdicts. A source that cannot be asked leaves its object as it is.
+// Errors:    none. A source that cannot be asked leaves its object as it is.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -44,12 +44,6 @@ class ContentChecks {
   static constexpr Duration kOpenWait = std::chrono::milliseconds(500);
   static constexpr size_t kThreads = 2;  // for small objects
 
-  enum class Verdict : uint8_t {
-    kGood,        // proven, or there is nothing to compare with
-    kFetchAgain,  // not what the source says; it is not cached (any more)
-    kRefused,     // the same, and not worth another fetch now: see MayFetch
-  };
-
   ContentChecks(BlockStore& store, io::Loop& loop, Registry& metrics);
 
   // Whether nobody gets the object's bytes before they are judged.
@@ -57,16 +51,17 @@ class ContentChecks {
   // DATA_LOSS while it is known that what comes is not what the source says.
   Status MayFetch(const Object& object) const;
 
-  // `bytes` are all of the object, from one fetch; `digest` is what the source said of them.
-  io::Task<Verdict> Judge(std::shared_ptr<Object> object, std::optional<Digest> digest,
-                          std::span<const std::byte> bytes);
+  // Whether `bytes`, all of the object from one fetch, are what the source said of them; if it said nothing, they are.
+  io::Task<bool> Judge(std::shared_ptr<Object> object, std::optional<Digest> digest, std::span<const std::byte> bytes);
   // A block that is about to be kept has come; another one than when the object was proven ends that.
   void OnFetched(Object& object, uint32_t block, std::span<const std::byte> bytes);
-  // Proves an object that is cached as a whole. kGood too when it is not, or cannot be read to its end.
-  io::Task<Verdict> Prove(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source);
-  // The same, for who does not wait for the verdict.
-  io::Task<void> ProveBehind(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source);
-  // Prove, for at most kOpenWait; it goes on behind. Whether the object's file may be read as it is.
+  // Begins to prove the object, if it is cached as a whole and that has not been done yet.
+  void Begin(const std::shared_ptr<Object>& object, const std::shared_ptr<source::Source>& source);
+  // The same, and waits for the end of it, or until `waiter` closes. False: it was not what the source says, and is to
+  // be fetched again.
+  io::Task<bool> Prove(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
+                       const io::Gate& waiter);
+  // The same, for at most kOpenWait. Whether the object's file may be read as it is.
   io::Task<bool> AwaitProof(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source);
 
   io::Task<void> Close() { return gate_.Close(); }
@@ -82,10 +77,12 @@ class ContentChecks {
 
   static bool NeedsProof(const Object& object, const source::Source& source);
   bool IsOdd(const Digest& digest, const Object& object) const;
-  io::Task<Proof> ProveNow(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source, Verdict* verdict);
+  io::Task<void> Run(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source);
+  io::Task<Proof> Compare(std::shared_ptr<Object> object, std::shared_ptr<source::Source> source);
   // What the cached bytes come to; nullopt when one of them is not there any more.
   io::Task<std::optional<std::string>> HashCached(std::shared_ptr<Object> object, Digest::Algorithm algorithm);
-  Verdict Decide(const std::shared_ptr<Object>& object, const Digest& digest, const std::string& actual);
+  // Whether the object may be used.
+  bool Decide(const std::shared_ptr<Object>& object, const Digest& digest, const std::string& actual);
   Suspect& SuspectOf(const std::shared_ptr<Object>& object);
   void Acquit(const Object& object);
 
@@ -93,7 +90,7 @@ class ContentChecks {
   io::Loop& loop_;
   io::Gate gate_;
   io::Semaphore turn_;
-  io::Event proved_;
+  io::Event progressed_;  // a proof has, or has ended
   std::optional<io::BlockingPool> threads_;
   std::optional<io::BlockingPool> thread_behind_;
   absl::flat_hash_map<ObjectId, Suspect> suspects_;

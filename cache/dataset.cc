@@ -292,7 +292,7 @@ io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::sp
 
 io::Task<bool> Dataset::Prove(std::shared_ptr<Object> object) {
   const io::Gate::Holder holder = gate_.Enter();
-  co_return co_await cache_.checks().Prove(std::move(object), source_) == ContentChecks::Verdict::kGood;
+  co_return co_await cache_.checks().Prove(std::move(object), source_, gate_);
 }
 
 io::Task<void> Dataset::PassLimits(uint64_t bytes) {

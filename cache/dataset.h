@@ -99,7 +99,7 @@ class Dataset {
   // The object of a file; counts as an Acquire of the store, to be given back with cache.store().Release.
   StatusOr<std::shared_ptr<Object>> AcquireObject(Ino ino) const;
   const std::shared_ptr<source::Source>& source() { return source_; }
-  // Proves an object that is cached as a whole. False: it is not what the source says, and is not cached any more.
+  // Proves an object that is cached as a whole. False: it was not what the source says, and is to be fetched again.
   io::Task<bool> Prove(std::shared_ptr<Object> object);
 
   ReadLimits& limits() { return limits_; }

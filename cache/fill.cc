@@ -110,8 +110,7 @@ io::Task<Status> Cache::Fetch(const Request& request, std::shared_ptr<Fill> fill
     };
     const Status status = co_await request.source->Read(std::move(read));
     if (!status.ok() || !fill->held_back) co_return status;
-    const auto verdict = co_await checks_->Judge(request.object, std::move(digest), fill->buffer.span());
-    if (verdict == ContentChecks::Verdict::kGood) co_return status;
+    if (co_await checks_->Judge(request.object, std::move(digest), fill->buffer.span())) co_return status;
   }
 }
 
@@ -172,7 +171,7 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
   }
   fill->settled = true;
   fill->changed.Notify();
-  io::Spawn(checks_->ProveBehind(object, request.source));
+  checks_->Begin(object, request.source);
 }
 
 void Cache::Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill) {

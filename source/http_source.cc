@@ -143,6 +143,7 @@ io::Task<StatusOr<std::optional<Digest>>> HttpSource::DigestOf(std::string path,
   request.follow_redirects = true;
   const std::string url = request.url;
   CO_ASSIGN_OR_RETURN(const HttpReply reply, co_await http_->Perform(std::move(request)));
+  if (reply.status == 405 || reply.status == 501) co_return std::optional<Digest>();  // it knows no HEAD
   if (reply.status != 200) co_return Explain(reply, url);
   const std::string got = version.empty() ? "" : VersionOf(reply.header("etag"), reply.header("last-modified"));
   if (got != version) co_return Aborted("{} is version {} now", path, got);
