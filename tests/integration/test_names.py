@@ -54,10 +54,7 @@ class FakeBucket:
                 if span and self.command == "GET":
                     first, last = map(int, span.removeprefix("bytes=").split("-"))
                     return self.reply(206, body[first:last + 1], [etag, ("Content-Range", f"bytes {first}-{last}/{len(body)}")])
-                self.send_response(200)
-                self.send_header(*etag)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
+                self.reply(200, body, [etag])
 
             do_HEAD = do_GET
 
