@@ -15,9 +15,9 @@
 // Limits:      fill_memory_bytes for all fills under way and fetches_max requests at a time, the more urgent first;
 //              read-ahead up to read_ahead_max_bytes per stream; at the limit callers wait (sluice_fill_wait_seconds).
 // Errors:      the source's, and DATA_LOSS for an object that is not what its source says (cache/content_check.h). A
-// fault of a tier or of the index is a miss. Invariants:  at most one fetch per block is under way; bytes given are
-// those of the object's version, or
-//              the read fails.
+//              fault of a tier or of the index is a miss.
+// Invariants:  at most one fetch per block is under way; bytes given are those of the object's version, or the read
+//              fails.
 #pragma once
 
 #include <deque>
