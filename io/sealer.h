@@ -4,9 +4,8 @@
 // Threads:   Probe before the loop runs; the rest on the loop.
 // Suspends:  Seal, while the file is read from its beginning to its end.
 // Limits:    two files at a time, and one of more than 64 MiB; the rest wait.
-// Errors:    Probe: why files of that directory cannot be sealed. Seal: UNAVAILABLE while somebody has the file open
-// for
-//            writing, PERMISSION_DENIED when its mode lets nobody write; it is as it was then.
+// Errors:    Probe: why files of that directory cannot be sealed. Seal: UNAVAILABLE while somebody has the file open to
+//            write to it, PERMISSION_DENIED when its mode lets nobody write; it is as it was then.
 #pragma once
 
 #include <memory>
