@@ -35,8 +35,9 @@ class S3Fifo : public Policy {
   }
 
   std::optional<BlockKey> Victim(const Evictable& evictable) override {
+    size_t held_in_small = 0;  // in a row: when all are, it is main's turn
     for (size_t looked = 0; looked < kLookMax && size() > 0; ++looked) {
-      const bool from_small = small_.bytes() > small_bytes_ || main_.empty();
+      const bool from_small = (small_.bytes() > small_bytes_ && held_in_small < small_.size()) || main_.empty();
       BlockQueue& queue = from_small ? small_ : main_;
       const QueuedBlock front = queue.front();
       if (front.frequency > 0) {
@@ -45,6 +46,7 @@ class S3Fifo : public Policy {
         return front.key;
       } else {
         queue.MoveToBack(front.key);
+        if (from_small) ++held_in_small;
       }
     }
     return std::nullopt;

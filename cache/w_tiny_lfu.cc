@@ -77,21 +77,24 @@ class WTinyLfu : public Policy {
   }
 
   std::optional<BlockKey> Victim(const Evictable& evictable) override {
-    for (size_t looked = 0; looked < kLookMax && size() > 0; ++looked) {
-      BlockQueue& main = !probation_.empty() ? probation_ : protected_;
-      BlockQueue* queue = &main;
-      if (window_.bytes() > window_bytes_ || main.empty()) {
+    Look window{window_}, probation{probation_}, protected_part{protected_};
+    for (size_t looked = 0; looked < kLookMax; ++looked) {
+      Look* const main = probation.goes_on() ? &probation : protected_part.goes_on() ? &protected_part : nullptr;
+      Look* from = main;
+      if (window.goes_on() && (main == nullptr || window_.bytes() > window_bytes_)) {
         const BlockKey candidate = window_.front().key;
-        if (!main.empty() && sketch_.Estimate(candidate) <= sketch_.Estimate(main.front().key)) {
-          queue = &window_;  // the newcomer loses against the one it would replace
-        } else {
+        if (main != nullptr && sketch_.Estimate(candidate) > sketch_.Estimate(main->queue.front().key)) {
           probation_.PushBack(window_.Remove(candidate));
+          probation.held = 0;
           continue;
         }
+        from = &window;  // the newcomer loses against the one it would replace
       }
-      const BlockKey victim = queue->front().key;
+      if (from == nullptr) break;
+      const BlockKey victim = from->queue.front().key;
       if (evictable(victim)) return victim;
-      queue->MoveToBack(victim);
+      from->queue.MoveToBack(victim);
+      ++from->held;
     }
     return std::nullopt;
   }
@@ -105,6 +108,13 @@ class WTinyLfu : public Policy {
   }
 
  private:
+  // At a queue, until all of it is held.
+  struct Look {
+    BlockQueue& queue;
+    size_t held = 0;  // in a row
+    bool goes_on() const { return held < queue.size(); }
+  };
+
   uint64_t window_bytes_ = 0;
   uint64_t protected_bytes_ = 0;
   FrequencySketch sketch_;

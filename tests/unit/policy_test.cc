@@ -63,6 +63,20 @@ double ZipfHitRatio(std::string_view policy) {
   return hits / static_cast<double>(kReads);
 }
 
+TEST_P(PolicyTest, WhatIsHeldDoesNotHideTheRest) {
+  const auto policy = *MakePolicy(GetParam(), 10 * kBlock);
+  for (uint32_t i = 0; i < 8; ++i) policy->Insert(Key(i), kBlock);
+  for (uint32_t i = 0; i < 4; ++i) policy->Touch(Key(i), kBlock);
+  const auto first = policy->Victim([](const BlockKey& key) { return key.block >= 4; });
+  ASSERT_TRUE(first);
+  for (uint32_t i = 8; i < 10; ++i) policy->Insert(Key(i), kBlock);
+  for (uint32_t i = 0; i < 10; ++i) {
+    const auto only = policy->Victim([i](const BlockKey& key) { return key.block == i; });
+    ASSERT_TRUE(only) << i;
+    EXPECT_EQ(only->block, i);
+  }
+}
+
 TEST(Policy, FrequencyBeatsRecencyWhereAScanRunsAlong) {
   const double lru = ZipfHitRatio("lru");
   EXPECT_GT(ZipfHitRatio("s3-fifo"), lru + 0.03);
