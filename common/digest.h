@@ -11,12 +11,10 @@
 #include <string>
 #include <string_view>
 
-struct evp_md_ctx_st;
-
 namespace sluice {
 
 struct Digest {
-  enum class Algorithm : uint8_t { kMd5, kSha1, kSha256, kCrc32 };
+  enum class Algorithm : uint8_t { kMd5, kSha1, kSha256, kCrc32, kCrc32c, kCrc64Nvme };
 
   Algorithm algorithm = Algorithm::kSha256;
   std::string value;      // its bytes; of a CRC the highest first
@@ -25,7 +23,7 @@ struct Digest {
   bool operator==(const Digest&) const = default;
 };
 
-// "MD5", "SHA-1", "SHA-256", "CRC32".
+// "MD5", "SHA-1", "SHA-256", "CRC32", "CRC32C", "CRC64NVME".
 std::string_view NameOf(Digest::Algorithm algorithm);
 
 // nullopt when the text is none of that algorithm.
@@ -38,16 +36,19 @@ std::string Hex(std::string_view bytes);
 class DigestStream {
  public:
   explicit DigestStream(Digest::Algorithm algorithm);
+  ~DigestStream();
 
   void Add(std::span<const std::byte> bytes);
   std::string Finish();
 
  private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;  // null: a CRC
-  uint32_t crc_ = 0;
+  class Function;
+  template <typename Crc>
+  class CrcFunction;
+  class EvpFunction;
+  static std::unique_ptr<Function> Make(Digest::Algorithm algorithm);
+
+  const std::unique_ptr<Function> function_;
 };
 
 }  // namespace sluice

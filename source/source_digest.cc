@@ -39,6 +39,8 @@ std::string_view ByteSequence(std::string_view text) {
 std::optional<Digest> DigestOfS3(const HttpReply& reply) {
   constexpr std::pair<Algorithm, const char*> kChecksums[] = {{Algorithm::kSha256, "x-amz-checksum-sha256"},
                                                               {Algorithm::kSha1, "x-amz-checksum-sha1"},
+                                                              {Algorithm::kCrc64Nvme, "x-amz-checksum-crc64nvme"},
+                                                              {Algorithm::kCrc32c, "x-amz-checksum-crc32c"},
                                                               {Algorithm::kCrc32, "x-amz-checksum-crc32"}};
   // One of the parts' checksums has "-N" behind it, and is of none of these forms.
   const std::string& type = reply.header("x-amz-checksum-type");

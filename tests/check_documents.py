@@ -46,7 +46,7 @@ pages = {f.stem for f in (ROOT / "third_party_notes").glob("*.md")} - {"README"}
 for page, mark in {"abseil": "absl", "grpc": "grpc", "protobuf": "protobuf", "spdlog": "spdlog", "fmt": "fmt", "yaml-cpp": "yaml-cpp", "libcurl": "curl",
                    "openssl": "openssl", "cli11": "cli11", "nlohmann-json": "nlohmann_json", "pugixml": "pugixml", "prometheus-cpp": "prometheus-cpp",
                    "liburing": "uring", "libseccomp": "seccomp", "xxhash": "xxhash", "rocksdb": "rocksdb", "cpp-httplib": "httplib", "libfuse": "fuse", "googletest": "gtest",
-                   "zlib": "zlib", "sqlite": "sqlite", "google-benchmark": "benchmark"}.items():
+                   "boost-crc": "boost", "sqlite": "sqlite", "google-benchmark": "benchmark"}.items():
     if mark not in dependencies:
         problems.append(f"third_party_notes: {page} is not a dependency any more")
     if page not in pages:

@@ -30,13 +30,17 @@ def liar(s3):
 
 
 class Flips:
-    """A fault that flips one bit of what comes of an object: `times` of its replies, or all of them."""
+    """A fault that flips one bit of what comes of an object: `times` of its replies, or all of them. The server is one
+    that makes no checksums of its own, unless `with_checksums`."""
 
-    def __init__(self, times, choose):
+    def __init__(self, times, choose, with_checksums=False):
         self.times, self.choose, self.replies, self.ranges = times, choose, {}, set()
+        self.with_checksums = with_checksums
         self.lock = threading.Lock()
 
     def __call__(self, request, reply):
+        if not self.with_checksums:
+            reply["headers"] = {name: value for name, value in reply["headers"].items() if name.lower() != "x-amz-checksum-crc64nvme"}
         key = request.path.split("?")[0]
         if request.command != "GET" or "list-type" in request.path or reply["status"] not in (200, 206):
             return
@@ -111,18 +115,18 @@ def test_a_small_file_that_never_comes_right_is_an_error(make_plugin, s3_volume,
     assert list(liar.fault.replies.values()) == [3]
 
 
-@pytest.mark.parametrize("how", ["etag", "crc32"])
+@pytest.mark.parametrize("how", ["etag", "crc32", "crc64nvme"])
 def test_a_wrong_byte_of_a_large_file_is_dropped(make_plugin, s3, s3_volume, liar, bucket, how):
     if how == "crc32":
         put_in_parts(s3, "large", bucket["large"])
     plugin = make_plugin(CONFIG)
     path = mount(plugin, s3_volume, liar)
-    liar.fault = Flips(1, random.Random(3).randrange)
+    liar.fault = Flips(1, random.Random(3).randrange, with_checksums=how == "crc64nvme")
     with open(path / "large", "rb") as f:
         assert len(f.read()) == LARGE
         harness.wait_until(lambda: plugin.metric(BAD) == 1, what="the check")
         harness.wait_until(lambda: os.getxattr(path / "large", "user.sluice.cached").startswith(b"0/"), what="the drop")
-    assert {"etag": "its MD5 (by its ETag) is", "crc32": "its CRC32 is"}[how] in plugin.log()
+    assert {"etag": "its MD5 (by its ETag) is", "crc32": "its CRC32 is", "crc64nvme": "its CRC64NVME is"}[how] in plugin.log()
     assert (path / "large").read_bytes() == bucket["large"], "fetched again, and no page of before"
 
     def passed_through():

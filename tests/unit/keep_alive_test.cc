@@ -28,12 +28,12 @@ TEST_F(KeepAliveTest, WhatDiesIsStartedAgainUntilASignal) {
   const int code = KeepAlive([this](uint64_t restarts) {
     EXPECT_EQ(static_cast<uint64_t>(starts()++), restarts);
     if (restarts < 2) ::raise(SIGKILL);
-    ::kill(::getppid(), SIGTERM);
     sigset_t term;
     ::sigemptyset(&term);
     ::sigaddset(&term, SIGTERM);
-    int signal = 0;
     ::sigprocmask(SIG_BLOCK, &term, nullptr);
+    ::kill(::getppid(), SIGTERM);
+    int signal = 0;
     ::sigwait(&term, &signal);
     ::_exit(7);
     return 0;

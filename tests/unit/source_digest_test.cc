@@ -40,11 +40,16 @@ TEST(DigestStream, HashesBytesInOrder) {
   EXPECT_EQ(Hash(Algorithm::kSha1, "hello ", "world"), "2aae6c35c94fcfb415dbe95f408b9ce91ee846ed");
   EXPECT_EQ(Hash(Algorithm::kSha256, "hello ", "world"), kSha256Hex);
   EXPECT_EQ(Hash(Algorithm::kCrc32, "hello ", "world"), "0d4a1185");
+  // The check values of https://reveng.sourceforge.io/crc-catalogue.
+  EXPECT_EQ(Hash(Algorithm::kCrc32c, "1234", "56789"), "e3069283");
+  EXPECT_EQ(Hash(Algorithm::kCrc64Nvme, "1234", "56789"), "ae8b14860a799888");
 }
 
 TEST(DigestOfS3, TakesChecksumsOfWholeObjects) {
   EXPECT_EQ(S3({std::string("x-amz-checksum-sha256: ") + kSha256}), std::string("SHA-256 ") + kSha256Hex);
   EXPECT_EQ(S3({"X-Amz-Checksum-Crc32: DUoRhQ==", "x-amz-checksum-type: FULL_OBJECT"}), "CRC32 0d4a1185");
+  EXPECT_EQ(S3({"x-amz-checksum-crc32c: 4waSgw=="}), "CRC32C e3069283");
+  EXPECT_EQ(S3({"x-amz-checksum-crc64nvme: rosUhgp5mIg="}), "CRC64NVME ae8b14860a799888");
   EXPECT_EQ(S3({"x-amz-checksum-sha1: Kq5sNclPz7QV2+lfQIuc6R7oRu0="}),
             "SHA-1 2aae6c35c94fcfb415dbe95f408b9ce91ee846ed");
 }
@@ -52,7 +57,7 @@ TEST(DigestOfS3, TakesChecksumsOfWholeObjects) {
 TEST(DigestOfS3, LeavesThoseOfPartsAndOfUnknownKinds) {
   EXPECT_EQ(S3({"x-amz-checksum-crc32: DUoRhQ==-3"}), "none");
   EXPECT_EQ(S3({"x-amz-checksum-crc32: DUoRhQ==", "x-amz-checksum-type: COMPOSITE"}), "none");
-  EXPECT_EQ(S3({"x-amz-checksum-crc64nvme: rLh8pIOW4FQ="}), "none");
+  EXPECT_EQ(S3({"x-amz-checksum-xxh3: rLh8pIOW4FQ="}), "none");
   EXPECT_EQ(S3({"x-amz-checksum-sha256: DUoRhQ=="}), "none") << "of another length";
   EXPECT_EQ(S3({"x-amz-checksum-crc32: nonsense!"}), "none");
 }
