@@ -83,7 +83,8 @@ class WTinyLfu : public Policy {
       Look* from = main;
       if (window.goes_on() && (main == nullptr || window_.bytes() > window_bytes_)) {
         const BlockKey candidate = window_.front().key;
-        if (main != nullptr && sketch_.Estimate(candidate) > sketch_.Estimate(main->queue.front().key)) {
+        const bool is_first = probation_.empty() && protected_.empty();
+        if (is_first || (main != nullptr && sketch_.Estimate(candidate) > sketch_.Estimate(main->queue.front().key))) {
           probation_.PushBack(window_.Remove(candidate));
           probation.held = 0;
           continue;
