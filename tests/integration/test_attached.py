@@ -12,6 +12,7 @@ import harness
 import load
 from test_native import attributes, fill, mount_of, read_all
 from test_passthrough import PASSED, Stopped
+from test_security import status_of
 
 MIB = 1 << 20
 SYS_ADMIN, SETGID, SETUID, SETFCAP = 21, 6, 7, 31  # linux/capability.h
@@ -29,10 +30,6 @@ def make_attached():
     for plugin in made:
         plugin.destroy()
         harness.remove_directory(plugin.directory)
-
-
-def status_of(pid):
-    return dict(line.rstrip("\n").split(":\t", 1) for line in open(f"/proc/{pid}/status") if ":\t" in line)
 
 
 def capabilities(pid, kind="CapEff"):
