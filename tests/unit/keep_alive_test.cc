@@ -44,7 +44,10 @@ TEST_F(KeepAliveTest, WhatDiesIsStartedAgainUntilASignal) {
 
 TEST_F(KeepAliveTest, OneThatIsAskedToEndIsStartedAgain) {
   const int code = KeepAlive([this](uint64_t) {
-    if (starts()++ > 0) ::kill(::getppid(), SIGTERM);
+    if (starts()++ > 0) {
+      ::signal(SIGTERM, SIG_IGN);  // which is passed on
+      ::kill(::getppid(), SIGTERM);
+    }
     ::_exit(0);
     return 0;
   });
