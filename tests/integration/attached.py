@@ -1,4 +1,4 @@
-"""A plugin that starts no daemon, and daemons in pods of their own: mount, PID and network namespaces, a user without any
+"""A plugin that starts no daemon, and daemons in pods of their own: mount and PID namespaces, a user without any
 right, and of the plugin's directories what the plugin shows them as inline volumes."""
 
 import contextlib
