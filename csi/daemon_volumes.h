@@ -32,7 +32,7 @@ class DaemonVolumes {
   // Does nothing when it is there already.
   Status Publish(const std::string& target, const StringMap& context, bool read_only) const;
 
-  // Whether the directory `path` is one of a pool's.
+  // Whether the directory `path`, of no volume that a daemon serves, is one of a pool's.
   bool IsAt(const std::string& path) const;
 
  private:

@@ -251,7 +251,7 @@ Status NodeService::GetStats(const v1::NodeGetVolumeStatsRequest& request, v1::N
   RETURN_IF_ERROR(Require(request.volume_path(), "NodeGetVolumeStats", "volume_path"));
   ASSIGN_OR_RETURN(const auto mount, FindMount(request.volume_path()));
   const Pool* const pool = pools_.Serving(request.volume_id());
-  if (mount && daemon_volumes_.IsAt(request.volume_path())) {
+  if (mount && !IsOurs(*mount) && daemon_volumes_.IsAt(request.volume_path())) {
     ASSIGN_OR_RETURN(const struct statvfs fs, StatVolume(request.volume_path()));
     AddUsage(fs, reply);
     reply->mutable_volume_condition()->set_message("a directory of a pool, for its daemon");
