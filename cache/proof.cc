@@ -65,12 +65,15 @@ io::Task<Status> BlockStore::ReadMedium(std::shared_ptr<Object> object, uint32_t
   const uint64_t offset = uint64_t{block} * object->block_size();
   const size_t direct = target.size() / AlignedBuffer::kAlignment * AlignedBuffer::kAlignment;
   size_t done = 0;
-  if (auto file = co_await OpenReadOnly(object, tier.index(), O_DIRECT); file.ok()) {
-    CO_RETURN_IF_ERROR(co_await io_.Read(file->get(), target.first(direct), offset));
-    co_await io_.Close(*std::move(file));
-    done = direct;
-  } else if (file.status().code() != StatusCode::kInvalidArgument) {
-    co_return file.status();
+  if (direct > 0) {
+    auto file = co_await OpenReadOnly(object, tier.index(), O_DIRECT);
+    if (file.ok()) {
+      CO_RETURN_IF_ERROR(co_await io_.Read(file->get(), target.first(direct), offset));
+      co_await io_.Close(*std::move(file));
+      done = direct;
+    } else if (file.status().code() != StatusCode::kInvalidArgument) {
+      co_return file.status();
+    }
   }
   if (done == target.size()) co_return absl::OkStatus();
   CO_ASSIGN_OR_RETURN(UniqueFd file, co_await OpenReadOnly(object, tier.index()));
