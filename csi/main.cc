@@ -64,15 +64,12 @@ StatusOr<UniqueFd> LockState(const std::string& directory) {
   return lock;
 }
 
-// A plugin that starts no daemon can do without the most of what root may: what it needs it for is done here.
-Status GiveUpPrivileges(const PoolConfigs& configs, const std::string& state_directory) {
+// A plugin that starts no daemon can do without the most of what root may, once the pools have their directories.
+Status GiveUpPrivileges(const PoolConfigs& configs) {
   const auto is_attached = [](const auto& entry) { return entry.second.attached.has_value(); };
   if (!std::ranges::all_of(configs, is_attached)) return KeepRightsToStartDaemons();
   std::vector<gid_t> groups;
-  for (const auto& [name, config] : configs) {
-    RETURN_IF_ERROR(MakePoolDirectories(state_directory, config));
-    groups.push_back(static_cast<gid_t>(config.gid));
-  }
+  for (const auto& [name, config] : configs) groups.push_back(static_cast<gid_t>(config.gid));
   return KeepRightToMount(groups);
 }
 
@@ -84,7 +81,9 @@ Status Serve(const Flags& flags, const sigset_t& signals) {
   ASSIGN_OR_RETURN(const UniqueFd lock, LockState(flags.state_directory));
   ASSIGN_OR_RETURN(const PoolConfigs configs, LoadPoolConfigs(flags.config_file, flags.state_directory));
   ASSIGN_OR_RETURN(const std::unique_ptr<OwnerMaps> owner_maps, OwnerMaps::Start());
-  RETURN_IF_ERROR(GiveUpPrivileges(configs, flags.state_directory));
+  for (const auto& [name, config] : configs)
+    RETURN_IF_ERROR(Annotate(MakePoolDirectories(flags.state_directory, config), fmt::format("pool {}", name)));
+  RETURN_IF_ERROR(GiveUpPrivileges(configs));
   ASSIGN_OR_RETURN(const std::string socket, PrepareSocket(flags.endpoint));
   ASSIGN_OR_RETURN(const auto records, VolumeRecords::Open(flags.state_directory + "/volumes"));
   const std::string program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "sluiced";

@@ -11,7 +11,6 @@
 
 #include "csi/mount_table.h"
 #include "csi/native_tree.h"
-#include "csi/pool_directories.h"
 
 namespace sluice::csi {
 
@@ -20,7 +19,6 @@ StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
                    StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.name),
                                        fmt::format("{}/{}", options.run_directory, options.name)));
   std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
-  RETURN_IF_ERROR(MakePoolDirectories(pool->options_.state_directory, pool->configs_.at(pool->name_)));
   // What a daemon that is there already was told; the same when there is none.
   auto told = LoadPoolConfigs(pool->ConfigFile(), pool->options_.state_directory);
   pool->found_configs_ = told.ok() && told->contains(pool->name_) ? *std::move(told) : pool->configs_;

@@ -76,7 +76,7 @@ class Pool {
   static constexpr uint64_t kComplaintsPerSecondMax = 10;
   static constexpr uint32_t kProtocolVersion = 3;
 
-  // Makes the pool's directories and finds the daemon, or starts it.
+  // Finds the daemon, or starts it. REQUIRES: the pool has its directories (MakePoolDirectories).
   static StatusOr<std::unique_ptr<Pool>> Start(PoolOptions options);
   ~Pool();  // stops the daemon, unless it serves volumes
 
