@@ -107,14 +107,25 @@ def test_verify_finds_what_the_file_system_does_not_tell(volume):
     assert plugin.metric(CHANGED) == 0
 
 
-def test_the_scrubber_mends_a_file_of_one_block(make_plugin, s3, s3_volume):
+@pytest.fixture
+def scrubbed(make_plugin, s3, s3_volume):
+    """A volume of one file, which is cached: its plugin, the volume's path, the cache file."""
+
+    def make(volume, content):
+        (s3.bucket(volume) / "file").write_bytes(content)
+        plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}], scrub: {rate: 1GiB/s, every: 200ms}}}")
+        path = plugin.mount(volume, *s3_volume(volume))
+        plugin.sluice("prewarm", volume, "--wait")
+        [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+        return plugin, path, cached
+
+    return make
+
+
+def test_the_scrubber_mends_a_file_of_one_block(scrubbed):
     """Nobody has it open, and for a moment nothing of it is cached."""
     want = load.data(100 * KIB, 15)
-    (s3.bucket("small") / "file").write_bytes(want)
-    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}], scrub: {rate: 1GiB/s, every: 200ms}}}")
-    path = plugin.mount("small", *s3_volume("small"))
-    plugin.sluice("prewarm", "small", "--wait")
-    [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    plugin, path, cached = scrubbed("small", want)
     flip([cached], 1, random.Random(16))
     harness.wait_until(lambda: plugin.metric(BAD) == 1 and harness.readable(cached) and cached.read_bytes() == want, what="the scrubber")
     assert (path / "file").read_bytes() == want
@@ -122,14 +133,10 @@ def test_the_scrubber_mends_a_file_of_one_block(make_plugin, s3, s3_volume):
     harness.wait_until(lambda: plugin.metric('sluice_tier_used_bytes{tier="ssd"}') == 0, what="room")
 
 
-def test_the_scrubber_mends_what_nobody_reads(make_plugin, s3, s3_volume):
+def test_the_scrubber_mends_what_nobody_reads(scrubbed):
     """Also under a handle that is passed through: its reader gets the right bytes again, written over the bad ones."""
     want = load.data(4 * MIB, 10)
-    (s3.bucket("scrub") / "file").write_bytes(want)
-    plugin = make_plugin("pools: {default: {tiers: [{medium: ssd, quota: 64MiB}], scrub: {rate: 1GiB/s, every: 200ms}}}")
-    path = plugin.mount("scrub", *s3_volume("scrub"))
-    plugin.sluice("prewarm", "scrub", "--wait")
-    [cached] = [f for f in (plugin.state / "pools/default/ssd/objects").rglob("*") if f.is_file()]
+    plugin, path, cached = scrubbed("scrub", want)
     with open(path / "file", "rb") as f:
         assert f.read() == want
         assert plugin.metric(PASSED) == 1
