@@ -56,6 +56,11 @@ bool Dataset::IsFresh(int64_t at_ns) const {
   return false;
 }
 
+bool Dataset::IsListed(Ino directory, int64_t since_ns) const {
+  if (since_ns == 0 || options_.consistency == Consistency::kImmutable) return IsListed(directory);
+  return catalog_->listed_ns(directory) >= since_ns;
+}
+
 Duration Dataset::valid_for() const {
   switch (options_.consistency) {
     case Consistency::kImmutable:
@@ -113,7 +118,7 @@ std::optional<std::vector<Node>> Dataset::TryChildren(Ino directory, Ino after, 
 std::shared_ptr<Dataset::Listing> Dataset::StartListing(Ino directory) {
   auto& listing = listings_[directory];
   if (listing == nullptr) {
-    listing = std::make_shared<Listing>(loop_);
+    listing = std::make_shared<Listing>(loop_, NowNs());
     const std::shared_ptr<Listing> started = listing;
     io::Spawn(RunListing(directory, started));
     return started;
@@ -131,10 +136,10 @@ void Dataset::OnReader(Ino directory) {
   });
 }
 
-bool Dataset::StartListingAhead(Ino directory, size_t pages_max) {
+bool Dataset::StartListingAhead(Ino directory, size_t pages_max, int64_t since_ns) {
   if (listings_ahead_ >= ListAhead::kMax || gate_.closed()) return false;
   // What is valid for no time would be listed again when somebody comes.
-  const bool in_vain = valid_for().count() == 0 || IsListed(directory);
+  const bool in_vain = (since_ns == 0 && valid_for().count() == 0) || IsListed(directory, since_ns);
   if (!in_vain && !listings_.contains(directory)) io::Spawn(RunListingAhead(directory, pages_max));
   return true;
 }
@@ -158,7 +163,7 @@ io::Task<void> Dataset::RunListing(Ino directory, std::shared_ptr<Listing> listi
 }
 
 io::Task<Status> Dataset::ListPages(Ino directory, std::shared_ptr<Listing> listing) {
-  const int64_t started_ns = NowNs();
+  const int64_t started_ns = listing->begun_ns;
   const std::string path = catalog_->Path(directory);
   auto pages = std::make_shared<DirectoryPages>(*source_, path, loop_, gate_, listing_budget_);
   uint64_t hidden = 0;
@@ -200,10 +205,15 @@ io::Task<Status> Dataset::List(Ino directory, Ino after) {
   co_return listing->status;
 }
 
-io::Task<Status> Dataset::ListAll(Ino directory) {
+io::Task<Status> Dataset::ListAll(Ino directory, int64_t since_ns) {
   const io::Gate::Holder holder = gate_.Enter();
-  if (IsListed(directory)) co_return absl::OkStatus();
-  const std::shared_ptr<Listing> listing = StartListing(directory);
+  if (IsListed(directory, since_ns)) co_return absl::OkStatus();
+  std::shared_ptr<Listing> listing = StartListing(directory);
+  // One that was under way may have gone by what is new since then.
+  if (listing->begun_ns < since_ns && options_.consistency != Consistency::kImmutable) {
+    while (!listing->finished) co_await listing->progressed.Wait();
+    listing = StartListing(directory);
+  }
   while (!listing->finished) co_await listing->progressed.Wait();
   co_return listing->status;
 }

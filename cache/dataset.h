@@ -67,19 +67,22 @@ class Dataset {
   io::Task<StatusOr<LookupResult>> Lookup(Ino directory, std::string name);
   std::optional<Node> Get(Ino ino) const { return catalog_->Get(ino); }
   Duration valid_for() const;
+  // By the clock that says how old names are.
+  int64_t NowNs() const;
 
   // Children after position `after`. nullopt: what comes next is not known yet; List, then ask again.
   std::optional<std::vector<Node>> TryChildren(Ino directory, Ino after, size_t count) const;
   // Returns when there are children after `after`, or the listing has ended.
   io::Task<Status> List(Ino directory, Ino after);
-  // Lists to the end, and returns when that is fresh.
-  io::Task<Status> ListAll(Ino directory);
+  // Lists to the end, and returns when that is fresh; with `since_ns` (see NowNs), when it was begun then or later, and
+  // may be older than fresh. What an immutable volume has listed once stays fresh.
+  io::Task<Status> ListAll(Ino directory, int64_t since_ns = 0);
 
   // A reader begins to read `directory`: lists in the background what it will read next, if it is on a walk.
   void OnReader(Ino directory);
   // Lists `directory` in the background, unless that is known or under way. Ends after `pages_max` pages if nobody has
-  // come for it by then. False: ListAhead::kMax listings like that are under way.
-  bool StartListingAhead(Ino directory, size_t pages_max);
+  // come for it by then. `since_ns` as for ListAll. False: ListAhead::kMax listings like that are under way.
+  bool StartListingAhead(Ino directory, size_t pages_max, int64_t since_ns = 0);
 
   io::Task<StatusOr<std::string>> ReadLink(Ino ino);
 
@@ -113,8 +116,9 @@ class Dataset {
 
  private:
   struct Listing {
-    explicit Listing(io::Loop& loop) : progressed(loop) {}
+    Listing(io::Loop& loop, int64_t now_ns) : progressed(loop), begun_ns(now_ns) {}
     io::Event progressed;
+    const int64_t begun_ns;
     Status status;
     bool finished = false;
     size_t pages_max = SIZE_MAX;  // fewer while nobody waits for it
@@ -122,9 +126,9 @@ class Dataset {
   Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
           ReadLimits& node_limits, Counter* throttled_ns);
 
-  int64_t NowNs() const;
   bool IsFresh(int64_t at_ns) const;
   bool IsListed(Ino directory) const { return IsFresh(catalog_->listed_ns(directory)); }
+  bool IsListed(Ino directory, int64_t since_ns) const;
   std::shared_ptr<Listing> StartListing(Ino directory);
   io::Task<void> RunListingAhead(Ino directory, size_t pages_max);
   io::Task<void> RunListing(Ino directory, std::shared_ptr<Listing> listing);

@@ -49,7 +49,8 @@ bool Patterns::MayMatchBelow(std::string_view directory) const {
   });
 }
 
-Walker::Walker(cache::Dataset& dataset, const Patterns& patterns) : dataset_(dataset), patterns_(patterns) {
+Walker::Walker(cache::Dataset& dataset, const Patterns& patterns, int64_t since_ns)
+    : dataset_(dataset), patterns_(patterns), since_ns_(since_ns) {
   stack_.push_back({cache::kRootIno, "", 0});
 }
 
@@ -57,7 +58,7 @@ void Walker::ListAhead() {
   for (const cache::Node& node : ahead_) {
     if (node.entry.kind != source::Entry::Kind::kDirectory) continue;
     if (!patterns_.MayMatchBelow(source::JoinPath(stack_.back().path, node.entry.name))) continue;
-    if (!dataset_.StartListingAhead(node.ino, SIZE_MAX)) return;
+    if (!dataset_.StartListingAhead(node.ino, SIZE_MAX, since_ns_)) return;
   }
 }
 
@@ -66,7 +67,7 @@ io::Task<StatusOr<std::optional<cache::Node>>> Walker::Next() {
   while (!stack_.empty()) {
     if (ahead_.empty()) {
       const Position at = stack_.back();
-      if (at.after == 0) CO_RETURN_IF_ERROR(co_await dataset_.ListAll(at.directory));
+      if (at.after == 0) CO_RETURN_IF_ERROR(co_await dataset_.ListAll(at.directory, since_ns_));
       ahead_ = dataset_.catalog().Children(at.directory, at.after, kChildrenAtATime);
       if (ahead_.empty()) {
         stack_.pop_back();

@@ -37,7 +37,8 @@ class Patterns {
 
 class Walker {
  public:
-  Walker(cache::Dataset& dataset, const Patterns& patterns);
+  // `since_ns` as for Dataset::ListAll.
+  Walker(cache::Dataset& dataset, const Patterns& patterns, int64_t since_ns = 0);
 
   // The next file; nullopt at the end. An error is a directory that cannot be listed: the walk has ended.
   io::Task<StatusOr<std::optional<cache::Node>>> Next();
@@ -53,6 +54,7 @@ class Walker {
   };
   cache::Dataset& dataset_;
   const Patterns& patterns_;
+  const int64_t since_ns_;
   std::vector<Position> stack_;
   std::vector<cache::Node> ahead_;  // children read but not looked at yet, last first
 };

@@ -65,9 +65,9 @@ class DatasetTest : public testing::Test {
     const auto result = loop.Block(dataset->Lookup(kRootIno, name));
     return result.ok() ? result->node : std::nullopt;
   }
-  std::vector<std::string> Names() {
+  std::vector<std::string> Names(int64_t since_ns = 0) {
     std::vector<std::string> names;
-    EXPECT_TRUE(loop.Block(dataset->ListAll(kRootIno)).ok());
+    EXPECT_TRUE(loop.Block(dataset->ListAll(kRootIno, since_ns)).ok());
     for (const Node& node : dataset->catalog().Children(kRootIno, 0, 1000)) names.push_back(node.entry.name);
     return names;
   }
@@ -94,6 +94,38 @@ TEST_F(DatasetTest, ImmutableAsksOnce) {
   EXPECT_EQ(source->lists, 1u);
   EXPECT_FALSE(Lookup("c"));
   EXPECT_EQ(source->stats, 0u) << "a listed directory knows what it has not";
+}
+
+TEST_F(DatasetTest, WhatIsListedSinceATimeIsAskedForOnce) {
+  for (const Consistency consistency : {Consistency::kEventual, Consistency::kStrong}) {
+    Open(consistency);
+    source->files = {{"a", "1"}};
+    EXPECT_THAT(Names(), testing::ElementsAre("a"));
+    source->files["b"] = "2";
+    clock.ahead += 1s;
+    const int64_t now_ns = dataset->NowNs();
+    EXPECT_THAT(Names(now_ns), testing::ElementsAre("a", "b"));
+    clock.ahead += 61s;
+    EXPECT_THAT(Names(now_ns), testing::ElementsAre("a", "b"));
+    EXPECT_EQ(source->lists, 2u);
+  }
+  Open(Consistency::kImmutable);
+  source->files = {{"a", "1"}};
+  EXPECT_THAT(Names(), testing::ElementsAre("a"));
+  source->files["b"] = "2";
+  EXPECT_THAT(Names(dataset->NowNs()), testing::ElementsAre("a")) << "that is what immutable means";
+}
+
+TEST_F(DatasetTest, AListingThatBeganEarlierIsNotEnough) {
+  Open(Consistency::kEventual);
+  source->files = {{"a", "1"}, {"b", "2"}};
+  loop.Post([&] { dataset->StartListingAhead(kRootIno, SIZE_MAX); });
+  loop.Block(Pause());
+  ASSERT_EQ(source->lists, 1u);
+  source->files["aa"] = "3";
+  clock.ahead += 1s;
+  EXPECT_THAT(Names(dataset->NowNs()), testing::UnorderedElementsAre("a", "aa", "b"));
+  EXPECT_EQ(source->lists, 2u);
 }
 
 TEST_F(DatasetTest, EventualAsksAgainWhenTheClockWasTurnedBack) {
