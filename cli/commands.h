@@ -24,12 +24,17 @@ struct PrewarmFlags {
   std::string limit;  // "200MiB/s"
   uint32_t concurrency = 0;
   bool publish_native = false;
+  std::string id;
+  bool metadata_only = false;
+  bool refresh = false;
   bool wait = false;
 };
 int Prewarm(const Globals& globals, const PrewarmFlags& flags);
 int ShowJobs(const Globals& globals);
 int WatchJob(const Globals& globals, const std::string& id);
 int CancelJob(const Globals& globals, const std::string& id);
+int ForgetJob(const Globals& globals, const std::string& id);
+int LimitJob(const Globals& globals, const std::string& id, const std::string& limit);
 
 int Throttle(const Globals& globals, const std::string& dataset, const std::string& read, uint64_t requests);
 

@@ -105,6 +105,9 @@ int Prewarm(const Globals& globals, const PrewarmFlags& flags) {
   request.set_tier(flags.tier);
   request.set_concurrency(flags.concurrency);
   request.set_publish_native(flags.publish_native);
+  request.set_id(flags.id);
+  request.set_metadata_only(flags.metadata_only);
+  request.set_refresh(flags.refresh);
   if (!flags.limit.empty()) {
     const auto rate = ParseRate(flags.limit);
     if (!rate.ok())
@@ -119,7 +122,11 @@ int Prewarm(const Globals& globals, const PrewarmFlags& flags) {
   if (globals.json()) {
     PrintJson(job);
   } else {
-    fmt::print("job {} has begun; 'sluice job watch {}' shows its progress\n", job.id(), job.id());
+    fmt::print("job {} {}; 'sluice job watch {}' shows its progress\n", job.id(),
+               job.state() == Job::RUNNING   ? "has begun"
+               : job.state() == Job::WAITING ? fmt::format("waits until {} is mounted", flags.dataset)
+                                             : StateOf(job) + " already",
+               job.id());
   }
   return kOk;
 }
@@ -153,6 +160,32 @@ int CancelJob(const Globals& globals, const std::string& id) {
   const grpc::Status status = Connect(globals)->CancelJob(&context, request, &job);
   if (!status.ok()) return Report(globals, status);
   globals.json() ? PrintJson(job) : fmt::print("job {} is cancelled; what it has cached stays\n", id);
+  return kOk;
+}
+
+int ForgetJob(const Globals& globals, const std::string& id) {
+  grpc::ClientContext context;
+  admin::v1::JobRequest request;
+  request.set_id(id);
+  Job job;
+  const grpc::Status status = Connect(globals)->ForgetJob(&context, request, &job);
+  if (!status.ok()) return Report(globals, status);
+  globals.json() ? PrintJson(job) : fmt::print("job {}, which {}, is forgotten\n", id, StateOf(job));
+  return kOk;
+}
+
+int LimitJob(const Globals& globals, const std::string& id, const std::string& limit) {
+  const auto rate = ParseRate(limit);
+  if (!rate.ok())
+    return Report(globals, {grpc::StatusCode::INVALID_ARGUMENT, "the rate: " + std::string(Message(rate.status()))});
+  grpc::ClientContext context;
+  admin::v1::SetJobLimitRequest request;
+  request.set_id(id);
+  request.set_limit_bytes_per_second(*rate);
+  Job job;
+  const grpc::Status status = Connect(globals)->SetJobLimit(&context, request, &job);
+  if (!status.ok()) return Report(globals, status);
+  globals.json() ? PrintJson(job) : fmt::print("job {}: {}\n", id, *rate == 0 ? "no limit" : FormatBytes(*rate) + "/s");
   return kOk;
 }
 

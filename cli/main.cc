@@ -26,6 +26,7 @@ struct Flags {
   MountFlags mount;
   UpgradeFlags upgrade;
   std::string job;
+  std::string limit;
   std::string dataset;
   std::vector<std::string> patterns;
   std::string read = "none";
@@ -69,6 +70,11 @@ void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
   prewarm->add_option("--concurrency", flags.prewarm.concurrency, "Files at a time; default 32");
   prewarm->add_flag("--publish-native", flags.prewarm.publish_native,
                     "At the end, make the tree that pods mount without FUSE; immutable volumes only");
+  prewarm->add_option(
+      "--id", flags.prewarm.id,
+      "The job's id, of your choice: with it the command may be repeated, and the volume mounted later");
+  prewarm->add_flag("--metadata-only", flags.prewarm.metadata_only, "Ask for all names anew, and fetch no bytes");
+  prewarm->add_flag("--refresh", flags.prewarm.refresh, "Ask for names anew even where what is known still holds");
   prewarm->add_flag("--wait", flags.prewarm.wait, "Show the progress until it has ended");
   Command(app, action, "jobs", "All prewarm jobs", [&] { return ShowJobs(flags.globals); });
   CLI::App* job = app.add_subcommand("job", "One prewarm job");
@@ -77,6 +83,14 @@ void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
           [&] { return CancelJob(flags.globals, flags.job); })
       ->add_option("id", flags.job, "The job, such as j1")
       ->required();
+  Command(*job, action, "forget", "Remove the record of a job that has ended",
+          [&] { return ForgetJob(flags.globals, flags.job); })
+      ->add_option("id", flags.job, "The job, such as j1")
+      ->required();
+  CLI::App* limit = Command(*job, action, "limit", "Change a job's bandwidth",
+                            [&] { return LimitJob(flags.globals, flags.job, flags.limit); });
+  limit->add_option("id", flags.job, "The job, such as j1")->required();
+  limit->add_option("rate", flags.limit, "Bytes per second, such as 200MiB/s; 'none' lifts the limit")->required();
   Command(*job, action, "watch", "Show a job's progress until it has ended",
           [&] { return WatchJob(flags.globals, flags.job); })
       ->add_option("id", flags.job, "The job, such as j1")

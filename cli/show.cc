@@ -1,4 +1,5 @@
 // sluice mounts, stats, status, metrics, config show.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -66,6 +67,10 @@ int ShowMounts(const Globals& globals) {
                mount.path_reason().empty() ? mount.native() : mount.path_reason()});
   }
   table.Print();
+  for (const auto& failure : reply.failures()) {
+    fmt::print("{} could not be mounted at {:%Y-%m-%dT%H:%M:%SZ}: {}: {}\n", failure.volume_id(),
+               fmt::gmtime(static_cast<std::time_t>(failure.at_seconds())), failure.code(), failure.message());
+  }
   return kOk;
 }
 

@@ -83,6 +83,7 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
     const auto tree = io::RunOn(context_.loop, [&] { return context_.trees.Find(TreeOptionsOf(mount->spec).name); });
     ShowPath(*mount, tree, out);
   }
+  for (auto& failure : context_.mounts.Failures()) *reply->add_failures() = std::move(failure);
   return grpc::Status::OK;
 }
 
@@ -138,6 +139,16 @@ grpc::Status AdminService::ListJobs(grpc::ServerContext*, const admin::v1::ListJ
 grpc::Status AdminService::CancelJob(grpc::ServerContext*, const admin::v1::JobRequest* request,
                                      admin::v1::Job* reply) {
   return Answer(context_.prewarmer.Cancel(request->id()), reply);
+}
+
+grpc::Status AdminService::ForgetJob(grpc::ServerContext*, const admin::v1::JobRequest* request,
+                                     admin::v1::Job* reply) {
+  return Answer(context_.prewarmer.Forget(request->id()), reply);
+}
+
+grpc::Status AdminService::SetJobLimit(grpc::ServerContext*, const admin::v1::SetJobLimitRequest* request,
+                                       admin::v1::Job* reply) {
+  return Answer(context_.prewarmer.SetLimit(request->id(), request->limit_bytes_per_second()), reply);
 }
 
 grpc::Status AdminService::WatchJob(grpc::ServerContext* context, const admin::v1::JobRequest* request,

@@ -40,6 +40,8 @@ class AdminService final : public admin::v1::Admin::Service {
   SLUICE_ADMIN_CALL(StartPrewarm, StartPrewarmRequest, Job);
   SLUICE_ADMIN_CALL(ListJobs, ListJobsRequest, ListJobsResponse);
   SLUICE_ADMIN_CALL(CancelJob, JobRequest, Job);
+  SLUICE_ADMIN_CALL(ForgetJob, JobRequest, Job);
+  SLUICE_ADMIN_CALL(SetJobLimit, SetJobLimitRequest, Job);
   SLUICE_ADMIN_CALL(SetThrottle, SetThrottleRequest, Throttle);
   SLUICE_ADMIN_CALL(Evict, FilesRequest, FilesResult);
   SLUICE_ADMIN_CALL(Pin, FilesRequest, FilesResult);

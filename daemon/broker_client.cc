@@ -166,6 +166,7 @@ void BrokerClient::Carry(const Connection& connection, const broker::v1::Message
     if (request.mount().resume()) ResumedOne();
   } else if (request.has_unmount()) {
     status = mounts_.Remove(request.unmount().volume_id());
+    prewarmer_.OnUnmounted(request.unmount().volume_id());
   } else if (request.has_lease_tree()) {
     auto tree = LeaseTree(request.lease_tree().volume_id(), descriptors, answer.mutable_result()->mutable_tree());
     status = tree.status();

@@ -21,6 +21,12 @@ uint64_t JobNumber(std::string_view id) {
   return number <= kNumberMax && JobId(number) == id ? number : 0;
 }
 
+bool IsClientJobId(std::string_view id) {
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  return !id.empty() && id.size() <= kJobIdMax && id.find_first_not_of(kCharacters) == std::string_view::npos &&
+         JobNumber(id) == 0;
+}
+
 std::string JobRecordKey(std::string_view id) { return cache::kJobRecords + std::string(id); }
 
 StatusOr<admin::v1::Job> ParseJobRecord(std::string_view key, std::string_view value) {
@@ -28,11 +34,15 @@ StatusOr<admin::v1::Job> ParseJobRecord(std::string_view key, std::string_view v
   if (!job.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
     return DataLoss("a prewarm job's record of {} bytes is damaged", value.size());
   }
-  if (JobNumber(job.id()) == 0 || JobRecordKey(job.id()) != key) {
+  const bool has_id = JobNumber(job.id()) != 0 || IsClientJobId(job.id());
+  if (!has_id || JobRecordKey(job.id()) != key) {
     return DataLoss("a prewarm job's record is of another one, '{}'", job.id());
   }
   if (job.request().concurrency() > kJobConcurrencyMax) {
     return DataLoss("the prewarm job {} has a concurrency of {}", job.id(), job.request().concurrency());
+  }
+  if (job.state_since_seconds() < 0) {
+    return DataLoss("the prewarm job {} is in its state since {}", job.id(), job.state_since_seconds());
   }
   return job;
 }

@@ -99,6 +99,17 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
 }
 
 Status Mounts::Add(const broker::v1::Mount& request, UniqueFd fuse_fd) {
+  const Status added = TryAdd(request, std::move(fuse_fd));
+  const std::string& id = request.volume().volume_id();
+  if (added.ok()) {
+    failed_.Remove(id);
+  } else if (added.code() != StatusCode::kAlreadyExists) {
+    failed_.Add(id, added, context_.loop.clock().Wall());
+  }
+  return added;
+}
+
+Status Mounts::TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd) {
   const std::string& id = request.volume().volume_id();
   {
     const std::lock_guard lock(mutex_);
@@ -121,6 +132,7 @@ void Mounts::Close(Mount& mount) {
 }
 
 Status Mounts::Remove(const std::string& volume_id) {
+  failed_.Remove(volume_id);
   std::shared_ptr<Mount> mount;
   {
     const std::lock_guard lock(mutex_);

@@ -1,6 +1,6 @@
 // The volumes that this daemon serves.
 //
-// Threads:   Add, Remove, Find, All from any thread but the loop; FindOnLoop on the loop.
+// Threads:   Add and Remove from any thread but the loop, for which they wait; Find, All and Failures from any.
 // Owns:      each mount's dataset and session, and its catalog's directory.
 // Limits:    kMountsMax mounts.
 // Errors:    Add: the source's (it is asked whether it exists, unless the volume was mounted before), and the
@@ -15,6 +15,7 @@
 #include "cache/dataset.h"
 #include "cache/published_trees.h"
 #include "daemon/catalog_directories.h"
+#include "daemon/failed_mounts.h"
 #include "fuse/session.h"
 #include "proto/broker.pb.h"
 #include "source/open_source.h"
@@ -66,15 +67,18 @@ class Mounts {
   // By volume id, or by the source when exactly one mount has it. NOT_FOUND with what there is.
   StatusOr<std::shared_ptr<Mount>> Find(const std::string& dataset) const;
   std::vector<std::shared_ptr<Mount>> All() const;
+  std::vector<admin::v1::FailedMount> Failures() const { return failed_.All(); }
   // Some volume is still mounted in the kernel.
   bool AnyServed() const;
 
  private:
+  Status TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd);
   StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);
   void Close(Mount& mount);
 
   const MountContext context_;
   const CatalogDirectories catalogs_;
+  FailedMounts failed_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Mount>> mounts_;  // GUARDED_BY mutex_
 };

@@ -4,48 +4,30 @@
 
 #include <algorithm>
 
+#include "common/printable.h"
+#include "daemon/prewarm_job.h"
+#include "daemon/prewarm_request.h"
+
 namespace sluice::daemon {
 
 using admin::v1::StartPrewarmRequest;
 using State = admin::v1::Job::State;
 
-struct Prewarmer::Job {
-  Job(io::Loop& loop, admin::v1::Job s)
-      : status(std::move(s)),
-        patterns({status.request().patterns().begin(), status.request().patterns().end()}),
-        throttle(loop),
-        turn(loop, 1),
-        worker_done(loop) {}
-
-  // GUARDED_BY Prewarmer::mutex_
-  admin::v1::Job status;
-  Instant started{};
-  Instant sampled{};
-  uint64_t sampled_bytes = 0;
-
-  const Patterns patterns;
-  std::optional<uint8_t> medium;
-  std::atomic<bool> cancelled{false};
-
-  // loop
-  io::Throttle throttle;
-  io::Semaphore turn;  // who may ask the walker
-  io::Event worker_done;
-  size_t workers = 0;
-  Status first_error;
-};
-
 namespace {
-
-bool HasEnded(State state) {
-  return state == admin::v1::Job::SUCCEEDED || state == admin::v1::Job::FAILED || state == admin::v1::Job::CANCELLED;
-}
 
 StatusOr<std::optional<uint8_t>> MediumOf(const std::string& tier, const cache::BlockStore& store) {
   if (tier.empty()) return std::optional<uint8_t>();
   ASSIGN_OR_RETURN(const cache::Medium medium, cache::ParseMedium(tier));
   if (store.tier(static_cast<uint8_t>(medium)) == nullptr) return InvalidArgument("this pool has no {} tier", tier);
   return std::optional<uint8_t>(static_cast<uint8_t>(medium));
+}
+
+std::chrono::seconds WallSeconds(const Clock& clock) {
+  return std::chrono::duration_cast<std::chrono::seconds>(clock.Wall().time_since_epoch());
+}
+
+Status NoJob(const std::string& id) {
+  return NotFound("no job '{}'; 'sluice jobs' lists them", Printable(id, kJobIdMax));
 }
 
 }  // namespace
@@ -55,28 +37,44 @@ Prewarmer::Prewarmer(Mounts& mounts, cache::Cache& cache, cache::PublishedTrees&
     : mounts_(mounts), cache_(cache), trees_(trees), prover_(prover), loop_(loop), gate_(loop) {}
 
 Status Prewarmer::Load() {
-  return cache_.store().index().Scan(
+  RETURN_IF_ERROR(cache_.store().index().Scan(
       std::string(1, cache::kJobRecords), [this](std::string_view key, std::string_view value) {
         auto parsed = ParseJobRecord(key, value);
         if (!parsed.ok()) {
           spdlog::warn("{}: it is dropped", Message(parsed.status()));
           return cache_.store().index().Delete(std::string(key));
         }
-        admin::v1::Job status = *std::move(parsed);
-        if (!HasEnded(status.state())) status.set_state(admin::v1::Job::WAITING);
-        next_id_ = std::max(next_id_, JobNumber(status.id()) + 1);
-        auto job = std::make_shared<Job>(loop_, status);
-        if (const auto medium = MediumOf(status.request().tier(), cache_.store()); medium.ok()) job->medium = *medium;
-        jobs_[status.id()] = std::move(job);
-      });
+        next_id_ = std::max(next_id_, JobNumber(parsed->id()) + 1);
+        auto job = std::make_shared<Job>(loop_, *std::move(parsed));
+        if (const auto medium = MediumOf(job->status.request().tier(), cache_.store()); medium.ok()) {
+          job->medium = *medium;
+        }
+        jobs_[job->status.id()] = std::move(job);
+      }));
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, job] : jobs_) {
+    const bool waited = job->status.state() == admin::v1::Job::WAITING && job->status.state_since_seconds() > 0;
+    if (!waited && !HasEnded(job->status.state())) SetState(*job, admin::v1::Job::WAITING);
+  }
+  EndLongWaits();
+  return absl::OkStatus();
 }
 
 void Prewarmer::Save(const Job& job) {
   cache_.store().index().Put(JobRecordKey(job.status.id()), job.status.SerializeAsString());
 }
 
-void Prewarmer::OnMounted(const std::shared_ptr<Mount>& mount) {
+void Prewarmer::SetState(Job& job, State state, std::string_view message) {
+  job.status.set_state(state);
+  job.status.set_message(Printable(message, kMessageBytesMax));
+  job.status.set_state_since_seconds(WallSeconds(loop_.clock()).count());
+  Save(job);
+  ended_.notify_all();
+}
+
+void Prewarmer::OnMounted(const MountPtr& mount) {
   const std::lock_guard lock(mutex_);
+  EndLongWaits();
   for (const auto& [id, job] : jobs_) {
     const std::string& dataset = job->status.request().dataset();
     if (job->status.state() != admin::v1::Job::WAITING) continue;
@@ -84,195 +82,141 @@ void Prewarmer::OnMounted(const std::shared_ptr<Mount>& mount) {
   }
 }
 
-StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& request) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<Mount> mount, mounts_.Find(request.dataset()));
-  ASSIGN_OR_RETURN(const auto medium, MediumOf(request.tier(), cache_.store()));
-  if (request.concurrency() > kJobConcurrencyMax) {
-    return InvalidArgument("a concurrency of {} is too much; at most {} files at a time", request.concurrency(),
-                           kJobConcurrencyMax);
-  }
-  if (request.publish_native() && (mount->spec.consistency() != "immutable" || request.patterns_size() > 0)) {
-    return InvalidArgument("only all of a volume with 'consistency: immutable' can be published natively");
-  }
+void Prewarmer::OnUnmounted(const std::string& volume_id) {
   const std::lock_guard lock(mutex_);
+  for (const auto& [id, job] : jobs_) {
+    if (job->status.request().dataset() == volume_id) LiftLimit(job);
+  }
+}
+
+// Whoever waits there goes on, and sees that the job is to stop.
+void Prewarmer::LiftLimit(const JobPtr& job) {
+  loop_.Post([job] { job->throttle.SetRate(0); });
+}
+
+StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& wanted) {
+  RETURN_IF_ERROR(CheckRequest(wanted));
+  StartPrewarmRequest request = wanted;
+  if (request.concurrency() == 0) request.set_concurrency(kConcurrencyDefault);
+  const std::lock_guard lock(mutex_);
+  EndLongWaits();
+  // Looked for under the lock: a mount that comes later finds the job that waits for it.
+  const auto mount = mounts_.Find(request.dataset());
+  if (!mount.ok() && !MayWaitForVolume(request)) return mount.status();
+  if (mount.ok()) request.set_dataset((*mount)->spec.volume_id());
+  const auto found = jobs_.find(request.id());
+  if (found == jobs_.end()) return AddJob(request, mount.ok() ? *mount : nullptr);
+  if (const std::string difference = DifferenceOf(found->second->status.request(), request); !difference.empty()) {
+    return AlreadyExists("job {} was asked for something else: {}", request.id(), difference);
+  }
+  return Shown(*found->second);
+}
+
+StatusOr<admin::v1::Job> Prewarmer::AddJob(const StartPrewarmRequest& request, const MountPtr& mount) {
+  ASSIGN_OR_RETURN(const auto medium, MediumOf(request.tier(), cache_.store()));
+  if (mount != nullptr) RETURN_IF_ERROR(CheckVolume(request, mount->spec));
+  const auto unended = std::count_if(jobs_.begin(), jobs_.end(),
+                                     [](const auto& entry) { return !HasEnded(entry.second->status.state()); });
+  if (static_cast<size_t>(unended) >= kUnendedMax) {
+    return ResourceExhausted("{} jobs run or wait; that is the limit: cancel some, or wait for their end", unended);
+  }
   admin::v1::Job status;
-  status.set_id(JobId(next_id_++));
+  status.set_id(request.id().empty() ? JobId(next_id_++) : request.id());
   *status.mutable_request() = request;
-  status.mutable_request()->set_dataset(mount->spec.volume_id());
-  if (request.concurrency() == 0) status.mutable_request()->set_concurrency(kConcurrencyDefault);
-  auto job = std::make_shared<Job>(loop_, std::move(status));
+  const auto job = std::make_shared<Job>(loop_, std::move(status));
   job->medium = medium;
   jobs_[job->status.id()] = job;
-  Launch(job, mount);
+  if (mount != nullptr) {
+    Launch(job, mount);
+  } else {
+    SetState(*job, admin::v1::Job::WAITING);
+  }
   ForgetOldJobs();
   return job->status;
 }
 
-void Prewarmer::ForgetOldJobs() {
-  for (auto at = jobs_.begin(); at != jobs_.end() && jobs_.size() > kJobsMax;) {
-    const auto current = at++;
-    if (!HasEnded(current->second->status.state())) continue;
-    cache_.store().index().Delete(JobRecordKey(current->first));
-    jobs_.erase(current);
+// A volume that went for good would be prewarmed by whatever it is when it comes back in a year.
+void Prewarmer::EndLongWaits() {
+  const auto now = WallSeconds(loop_.clock());
+  for (const auto& [id, job] : jobs_) {
+    const bool waits = job->status.state() == admin::v1::Job::WAITING;
+    if (!waits || now - std::chrono::seconds(job->status.state_since_seconds()) < kWaitMax) continue;
+    SetState(*job, admin::v1::Job::FAILED,
+             fmt::format("volume {} was not mounted for {} h", job->status.request().dataset(), kWaitMax.count()));
   }
 }
 
-void Prewarmer::Launch(const std::shared_ptr<Job>& job, const std::shared_ptr<Mount>& mount) {
+void Prewarmer::ForgetOldJobs() {
+  while (jobs_.size() > kJobsMax) {
+    const auto age = [](const auto& entry) {
+      const admin::v1::Job& status = entry.second->status;
+      return std::pair(!HasEnded(status.state()), status.state_since_seconds());
+    };
+    const auto oldest =
+        std::min_element(jobs_.begin(), jobs_.end(), [&](const auto& a, const auto& b) { return age(a) < age(b); });
+    if (!HasEnded(oldest->second->status.state())) return;
+    cache_.store().index().Delete(JobRecordKey(oldest->first));
+    jobs_.erase(oldest);
+  }
+}
+
+void Prewarmer::Launch(const JobPtr& job, const MountPtr& mount) {
+  if (const Status fits = CheckVolume(job->status.request(), mount->spec); !fits.ok()) {
+    return SetState(*job, admin::v1::Job::FAILED, Message(fits));
+  }
   // It begins anew, whatever it had done before its daemon or its mount went: what is cached is passed over quickly.
   admin::v1::Job fresh;
   fresh.set_id(job->status.id());
   *fresh.mutable_request() = job->status.request();
-  fresh.set_state(admin::v1::Job::RUNNING);
   job->status = std::move(fresh);
   job->started = job->sampled = loop_.clock().Now();
   job->sampled_bytes = 0;
-  Save(*job);
+  SetState(*job, admin::v1::Job::RUNNING);
   loop_.Post([this, job, mount] { io::Spawn(Run(job, mount)); });
 }
 
-io::Task<void> Prewarmer::Run(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount) {
-  const io::Gate::Holder holder = gate_.Enter();
-  job->throttle.SetRate(job->status.request().limit_bytes_per_second());
-  io::Spawn(Count(job, mount));
-  auto walker = std::make_shared<Walker>(*mount->dataset, job->patterns);
-  job->workers = std::max<uint32_t>(job->status.request().concurrency(), 1);
-  for (size_t i = job->workers; i > 0; --i) io::Spawn(Work(job, mount, walker));
-  while (job->workers > 0) co_await job->worker_done.Wait();
-  if (job->status.request().publish_native() && job->first_error.ok() && !job->cancelled && !mount->closing) {
-    job->first_error = co_await PreparePublish(*job, mount);
-  }
-  const std::lock_guard lock(mutex_);
-  admin::v1::Job& status = job->status;
-  status.set_seconds_running(std::chrono::duration<double>(loop_.clock().Now() - job->started).count());
-  status.set_seconds_left(0);
-  if (job->cancelled) {
-    status.set_state(admin::v1::Job::CANCELLED);
-  } else if (gate_.closed() || mount->closing) {
-    status.set_state(admin::v1::Job::WAITING);
-  } else if (!job->first_error.ok()) {
-    status.set_state(admin::v1::Job::FAILED);
-    status.set_message(std::string(Message(job->first_error)));
-  } else {
-    status.set_state(admin::v1::Job::SUCCEEDED);
-    status.set_listed(true);
-    status.set_files_total(status.files_done());
-    status.set_bytes_total(status.bytes_done());
-  }
-  Save(*job);
-  ended_.notify_all();
-}
-
-io::Task<Status> Prewarmer::PreparePublish(Job& job, std::shared_ptr<Mount> mount) {
-  cache::TreeOptions options = TreeOptionsOf(mount->spec);
-  options.medium = job.medium;
-  const std::string name = options.name;
-  CO_RETURN_IF_ERROR(Annotate(co_await trees_.Build(*mount->dataset, std::move(options)), "native publish"));
-  co_await prover_.Prove(mount, job.cancelled);
-  const size_t left = (co_await trees_.Unproven(name)).size();
-  if (left > 0) co_return Unavailable("native publish: {} files could not be proven", left);
-  co_return absl::OkStatus();
-}
-
-io::Task<void> Prewarmer::Count(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount) {
-  const io::Gate::Holder holder = gate_.Enter();
-  Walker walker(*mount->dataset, job->patterns);
-  for (;;) {
-    const auto node = co_await walker.Next();
-    const std::lock_guard lock(mutex_);
-    if (!node.ok() || HasEnded(job->status.state()) || gate_.closed()) co_return;
-    if (!*node) {
-      job->status.set_listed(true);
-      co_return;
-    }
-    job->status.set_files_total(job->status.files_total() + 1);
-    job->status.set_bytes_total(job->status.bytes_total() + (*node)->entry.size_bytes);
-  }
-}
-
-io::Task<void> Prewarmer::Work(std::shared_ptr<Job> job, std::shared_ptr<Mount> mount, std::shared_ptr<Walker> walker) {
-  const io::Gate::Holder holder = gate_.Enter();
-  while (!job->cancelled && !mount->closing && !gate_.closed()) {
-    co_await job->turn.Acquire(1, io::Urgency::kPrewarm);
-    const auto node = co_await walker->Next();
-    job->turn.Release(1);
-    Status status = node.status();
-    if (node.ok() && !*node) break;
-    if (node.ok()) status = co_await WarmFile(*job, *mount, **node);
-    if (job->cancelled || mount->closing || gate_.closed()) break;
-    if (!status.ok() && job->first_error.ok()) job->first_error = status;
-    if (!node.ok()) break;  // the walk has ended
-    const std::lock_guard lock(mutex_);
-    if (status.ok()) {
-      job->status.set_files_done(job->status.files_done() + 1);
-    } else {
-      job->status.set_files_failed(job->status.files_failed() + 1);
-    }
-  }
-  --job->workers;
-  job->worker_done.Notify();
-}
-
-io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& node) {
-  CO_ASSIGN_OR_RETURN(const std::shared_ptr<cache::Object> object, mount.dataset->AcquireObject(node.ino));
-  Status status = co_await WarmBlocks(job, mount, object);
-  // What is not right is fetched again, as long as it may be.
-  while (status.ok() && !job.cancelled && !mount.closing && !co_await mount.dataset->Prove(object)) {
-    {
-      const std::lock_guard lock(mutex_);
-      job.status.set_bytes_done(job.status.bytes_done() - object->size());
-    }
-    status = co_await WarmBlocks(job, mount, object);
-  }
-  cache_.store().Release(object);
-  co_return Annotate(status, node.entry.name);
-}
-
-io::Task<Status> Prewarmer::WarmBlocks(Job& job, Mount& mount, std::shared_ptr<cache::Object> object) {
-  const auto step =
-      static_cast<uint32_t>(std::max<uint64_t>(cache_.options().fetch_bytes_max / object->block_size(), 1));
-  Status status;
-  for (uint32_t block = 0; block < object->block_count() && status.ok() && !job.cancelled && !mount.closing;
-       block += step) {
-    const uint32_t end = std::min(block + step, object->block_count());
-    uint64_t bytes = 0;
-    uint64_t missing_bytes = 0;
-    for (uint32_t i = block; i < end; ++i) {
-      bytes += object->BlockLength(i);
-      if (!object->TierOf(i)) missing_bytes += object->BlockLength(i);
-    }
-    uint64_t fetched_bytes = 0;
-    if (missing_bytes > 0) {
-      co_await job.throttle.Pass(missing_bytes);
-      co_await mount.dataset->PassLimits(missing_bytes);
-      if (job.cancelled) break;
-      const auto warmed = co_await cache_.Warm(object, mount.dataset->source(), block, end - block, job.medium);
-      status = warmed.status();
-      if (warmed.ok()) fetched_bytes = *warmed;
-    }
-    const std::lock_guard lock(mutex_);
-    if (status.ok()) job.status.set_bytes_done(job.status.bytes_done() + bytes);
-    job.status.set_bytes_fetched(job.status.bytes_fetched() + fetched_bytes);
-  }
-  co_return status;
+StatusOr<Prewarmer::JobPtr> Prewarmer::FindUnended(const std::string& id) const {
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return NoJob(id);
+  if (HasEnded(found->second->status.state())) return FailedPrecondition("job {} has ended already", id);
+  return found->second;
 }
 
 StatusOr<admin::v1::Job> Prewarmer::Cancel(const std::string& id) {
   const std::lock_guard lock(mutex_);
-  const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return NotFound("no job '{}'; 'sluice jobs' lists them", id);
-  Job& job = *found->second;
-  if (HasEnded(job.status.state())) return FailedPrecondition("job {} has ended already", id);
-  job.cancelled = true;
-  loop_.Post([job = found->second] { job->throttle.SetRate(0); });  // whoever waits there goes on, and sees it
-  if (job.status.state() == admin::v1::Job::WAITING) {
-    job.status.set_state(admin::v1::Job::CANCELLED);
-    Save(job);
-    ended_.notify_all();
-  }
-  return job.status;
+  ASSIGN_OR_RETURN(const JobPtr job, FindUnended(id));
+  job->cancelled = true;
+  LiftLimit(job);
+  if (job->status.state() == admin::v1::Job::WAITING) SetState(*job, admin::v1::Job::CANCELLED);
+  return job->status;
 }
 
-StatusOr<admin::v1::Job> Prewarmer::Await(const std::string& id, Duration at_most) const {
+StatusOr<admin::v1::Job> Prewarmer::Forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = jobs_.find(id);
+  if (found == jobs_.end()) return NoJob(id);
+  const admin::v1::Job status = Shown(*found->second);
+  if (!HasEnded(status.state())) return FailedPrecondition("job {} has not ended; cancel it first", id);
+  cache_.store().index().Delete(JobRecordKey(id));
+  jobs_.erase(found);
+  return status;
+}
+
+StatusOr<admin::v1::Job> Prewarmer::SetLimit(const std::string& id, uint64_t bytes_per_second) {
+  const std::lock_guard lock(mutex_);
+  ASSIGN_OR_RETURN(const JobPtr job, FindUnended(id));
+  StartPrewarmRequest request = job->status.request();
+  request.set_limit_bytes_per_second(bytes_per_second);
+  RETURN_IF_ERROR(CheckRequest(request));
+  *job->status.mutable_request() = std::move(request);
+  Save(*job);
+  loop_.Post([job, bytes_per_second] {
+    if (!job->cancelled) job->throttle.SetRate(bytes_per_second);
+  });
+  return Shown(*job);
+}
+
+StatusOr<admin::v1::Job> Prewarmer::Await(const std::string& id, Duration at_most) {
   {
     std::unique_lock lock(mutex_);
     ended_.wait_for(lock, at_most, [&] {
@@ -283,43 +227,49 @@ StatusOr<admin::v1::Job> Prewarmer::Await(const std::string& id, Duration at_mos
   return Get(id);
 }
 
-StatusOr<admin::v1::Job> Prewarmer::Get(const std::string& id) const {
+StatusOr<admin::v1::Job> Prewarmer::Get(const std::string& id) {
   const std::lock_guard lock(mutex_);
+  EndLongWaits();
   const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return NotFound("no job '{}'; 'sluice jobs' lists them", id);
-  Job& job = *found->second;
-  if (job.status.state() == admin::v1::Job::RUNNING) {
-    const Instant now = loop_.clock().Now();
-    job.status.set_seconds_running(std::chrono::duration<double>(now - job.started).count());
-    const double elapsed = std::chrono::duration<double>(now - job.sampled).count();
-    if (elapsed >= 1) {
-      job.status.set_bytes_per_second(static_cast<double>(job.status.bytes_done() - job.sampled_bytes) / elapsed);
-      job.sampled = now;
-      job.sampled_bytes = job.status.bytes_done();
-    }
-    const double rate = job.status.bytes_per_second();
-    const double left = static_cast<double>(job.status.bytes_total()) - static_cast<double>(job.status.bytes_done());
-    job.status.set_seconds_left(job.status.listed() && rate > 0 ? std::max(left, 0.0) / rate : -1);
+  if (found == jobs_.end()) return NoJob(id);
+  return Shown(*found->second);
+}
+
+// Brings what changes with time up to date.
+const admin::v1::Job& Prewarmer::Shown(Job& job) const {
+  if (job.status.state() != admin::v1::Job::RUNNING) return job.status;
+  const Instant now = loop_.clock().Now();
+  job.status.set_seconds_running(std::chrono::duration<double>(now - job.started).count());
+  const double elapsed = std::chrono::duration<double>(now - job.sampled).count();
+  if (elapsed >= 1) {
+    job.status.set_bytes_per_second(static_cast<double>(job.status.bytes_done() - job.sampled_bytes) / elapsed);
+    job.sampled = now;
+    job.sampled_bytes = job.status.bytes_done();
   }
+  const double rate = job.status.bytes_per_second();
+  const double left = static_cast<double>(job.status.bytes_total()) - static_cast<double>(job.status.bytes_done());
+  job.status.set_seconds_left(job.status.listed() && rate > 0 ? std::max(left, 0.0) / rate : -1);
   return job.status;
 }
 
-std::vector<admin::v1::Job> Prewarmer::List() const {
-  std::vector<std::string> ids;
+std::vector<admin::v1::Job> Prewarmer::List() {
+  std::vector<admin::v1::Job> jobs;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [id, job] : jobs_) ids.push_back(id);
+    EndLongWaits();
+    for (const auto& [id, job] : jobs_) jobs.push_back(Shown(*job));
   }
-  std::vector<admin::v1::Job> jobs;
-  for (const std::string& id : ids) {
-    if (auto job = Get(id); job.ok()) jobs.push_back(*std::move(job));
-  }
-  std::sort(jobs.begin(), jobs.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.id().size(), a.id()) < std::pair(b.id().size(), b.id());
-  });
+  const auto place = [](const admin::v1::Job& job) { return std::pair(JobNumber(job.id()) - 1, job.id()); };
+  std::sort(jobs.begin(), jobs.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return jobs;
 }
 
-io::Task<void> Prewarmer::Close() { return gate_.Close(); }
+io::Task<void> Prewarmer::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, job] : jobs_) LiftLimit(job);
+  }
+  co_await gate_.Close();
+}
 
 }  // namespace sluice::daemon

@@ -50,6 +50,8 @@ void CheckJob(std::string_view key, std::string_view value) {
   Expect(daemon::JobRecordKey(job->id()) == key, "a job is the one that its key names");
   Expect(job->request().concurrency() <= daemon::kJobConcurrencyMax, "it can be run");
   Expect(daemon::JobNumber(job->id()) < daemon::JobNumber(job->id()) + 1, "there is a next one");
+  Expect((daemon::JobNumber(job->id()) == 0) == daemon::IsClientJobId(job->id()), "it is the daemon's or a client's");
+  Expect(job->state_since_seconds() >= 0, "it began after 1970");
   const auto again = daemon::ParseJobRecord(key, job->SerializeAsString());
   Expect(again.ok() && again->SerializeAsString().size() == job->SerializeAsString().size(), "and stays what it is");
 }
