@@ -26,6 +26,9 @@ int main(int argc, char** argv) {
   app.add_option("--config", flags.config_file, "Configuration file (docs/configuration.md); none: the defaults");
   app.add_option("--kubelet-dir", flags.kubelet_directory,
                  "Accept only staging and target paths below this directory, such as /var/lib/kubelet");
+  app.add_option("--registration-dir", flags.registration_directory,
+                 "Register with the kubelet by a socket in this directory, such as /var/lib/kubelet/plugins_registry; "
+                 "none: somebody else does");
   app.set_version_flag("--version", SLUICE_VERSION);
   CLI11_PARSE(app, argc, argv);
   const sluice::Status status = sluice::csi::ServeNode(flags, signals);

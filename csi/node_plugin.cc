@@ -14,6 +14,7 @@
 #include "csi/csi_server.h"
 #include "csi/daemon_volumes.h"
 #include "csi/identity_service.h"
+#include "csi/kubelet_registration.h"
 #include "csi/node_admin_service.h"
 #include "csi/node_service.h"
 #include "csi/owner_maps.h"
@@ -92,6 +93,10 @@ Status ServeNode(const NodeFlags& flags, const sigset_t& signals) {
   const std::jthread restoring = restorer.Start(*pools);
   ASSIGN_OR_RETURN(const auto server, CsiServer::Start(socket, {&identity, &controller, &node, &node_admin}));
   spdlog::info("sluice-csi {} serves {} for node {}", SLUICE_VERSION, socket, flags.node_id);
+  std::unique_ptr<KubeletRegistration> registration;
+  if (!flags.registration_directory.empty()) {
+    ASSIGN_OR_RETURN(registration, KubeletRegistration::Start(flags.registration_directory, socket));
+  }
   AwaitSignal(signals);
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// The plugin of a node: its pools with their daemons and the CSI services over them.
+// The plugin of a node: its pools with their daemons, the CSI services over them, and the kubelet's knowledge of it.
 //
 // Threads:  ServeNode is called once, before any other thread begins; it returns when all of its own have ended.
 // Errors:   what keeps it from serving, with the flag, the file or the pool.
@@ -19,6 +19,7 @@ struct NodeFlags {
   std::string run_directory = "/run/sluice";
   std::string config_file;             // empty: the defaults
   std::string kubelet_directory;       // empty: any path is taken
+  std::string registration_directory;  // empty: somebody else registers it
 };
 
 // Until one of `signals` comes, which every thread blocks.

@@ -66,6 +66,14 @@ for name, document in documents():
             if known := flags.get(container["name"]):
                 used = {a.split("=")[0].removeprefix("--") for a in container["args"]}
                 expect(used <= known, f"{where}: flags that {container['name']} does not have: {used - known}")
+            if document["kind"] == "DaemonSet" and container["name"] == "sluice":
+                # The kubelet and the plugin tell each other paths: they are the node's.
+                host = {v["name"]: v["hostPath"]["path"] for v in pod["volumes"] if "hostPath" in v}
+                shared = {m["mountPath"] for m in container["volumeMounts"] if host.get(m["name"]) == m["mountPath"]}
+                values = dict(a.removeprefix("--").split("=", 1) for a in container["args"])
+                for flag in ("endpoint", "state-dir", "kubelet-dir", "registration-dir"):
+                    path = pathlib.PurePath(values.get(flag, "").removeprefix("unix://"))
+                    expect(shared & {str(p) for p in [path, *path.parents]}, f"{where}: --{flag} '{path}' is not at the node's own path")
             if container["name"] != "sluice":
                 context = container["securityContext"]
                 expect(context.get("readOnlyRootFilesystem") and context["capabilities"]["drop"] == ["ALL"], f"{where}/{container['name']}: privileges")

@@ -7,6 +7,7 @@ was started; whatever a test mounts below its directory is unmounted at the end.
 import atexit
 import contextlib
 import functools
+import importlib
 import json
 import os
 import pathlib
@@ -41,20 +42,23 @@ if not all(path.stat().st_mode & 1 for path in [BUILD, *BUILD.resolve().parents]
 
 
 @functools.cache
-def load_csi():
-    """The CSI messages and stubs, made from csi.proto once per process. Returns (messages, stubs)."""
+def load_proto(directory, name):
+    """The messages and stubs of directory/name.proto, made once per process. Returns (messages, stubs)."""
     from grpc_tools import protoc
 
-    with tempfile.TemporaryDirectory(prefix="sluice-csi-stubs-") as out:
-        code = protoc.main(["protoc", f"-I{DEPS / 'proto' / 'csi'}", f"-I{pathlib.Path(grpc.__file__).parents[1] / 'grpc_tools' / '_proto'}",
-                            f"--python_out={out}", f"--grpc_python_out={out}", "csi.proto"])
+    with tempfile.TemporaryDirectory(prefix="sluice-stubs-") as out:
+        code = protoc.main(["protoc", f"-I{directory}", f"-I{pathlib.Path(grpc.__file__).parents[1] / 'grpc_tools' / '_proto'}",
+                            f"--python_out={out}", f"--grpc_python_out={out}", f"{name}.proto"])
         assert code == 0
         sys.path.insert(0, out)
-        import csi_pb2
-        import csi_pb2_grpc
+        try:
+            return importlib.import_module(f"{name}_pb2"), importlib.import_module(f"{name}_pb2_grpc")
+        finally:
+            sys.path.remove(out)
 
-        sys.path.remove(out)
-    return csi_pb2, csi_pb2_grpc
+
+def load_csi():
+    return load_proto(DEPS / "proto" / "csi", "csi")
 
 
 def wait_until(condition, seconds=20, what="condition"):

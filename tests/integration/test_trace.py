@@ -7,7 +7,6 @@ import pathlib
 import random
 import re
 import subprocess
-import sys
 import tempfile
 
 import grpc
@@ -140,12 +139,7 @@ def test_times_that_cannot_be(plugin, seconds):
 @pytest.fixture
 def overrun(tmp_path):
     """A daemon's socket, as it is when there are too many accesses for the client."""
-    from grpc_tools import protoc
-
-    assert protoc.main(["protoc", f"-I{harness.ROOT / 'proto'}", f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}", "admin.proto"]) == 0
-    sys.path.insert(0, str(tmp_path))
-    import admin_pb2
-    import admin_pb2_grpc
+    admin_pb2, admin_pb2_grpc = harness.load_proto(harness.ROOT / "proto", "admin")
 
     class Overrun(admin_pb2_grpc.AdminServicer):
         def RecordAccesses(self, request, context):
