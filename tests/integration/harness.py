@@ -143,14 +143,14 @@ class Process:
 
 
 class S3Server(Process):
-    """versitygw over a directory: checks signatures and If-Match."""
+    """versitygw over a directory: checks signatures and If-Match. `within` begins a command that goes where it shall run."""
 
-    def __init__(self, directory, arguments=()):
+    def __init__(self, directory, arguments=(), address="127.0.0.1", within=()):
         self.root = pathlib.Path(directory) / "s3"
         self.root.mkdir()
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        super().__init__([DEPS / "bin" / "versitygw", "--port", f"127.0.0.1:{self.port}", "--access", ACCESS_KEY, "--secret",
+        self.url = f"http://{address}:{self.port}"
+        super().__init__([*within, DEPS / "bin" / "versitygw", "--port", f"{address}:{self.port}", "--access", ACCESS_KEY, "--secret",
                           SECRET_KEY, "--keep-alive", "--quiet", "--health", "/healthz", *arguments, "posix", str(self.root)], f"{directory}/s3.log")
         wait_until(self.answers, what="versitygw")
 
