@@ -1,0 +1,76 @@
+"""What serves a volume is replaced under a pod that reads it all the time, and the pod notices nothing."""
+
+import pytest
+
+import dataset
+import harness
+import installation
+
+PLUGIN = ("sluice-system", "sluice-node")
+DAEMON = ("sluice-daemon", "sluice-daemon")
+
+
+@pytest.fixture
+def reader(s3, kubectl, namespace):
+    """Under `strong` each open asks the daemon, and it the source: no read is the page cache's alone. When the test ends,
+    every byte was right, nothing failed, and the container is the one that began."""
+    bucket = s3.bucket(namespace.name)
+    sums = dataset.fill(bucket)
+    namespace.apply_volume("data", "keys", source=f"s3://{namespace.name}", endpoint=s3.url, consistency="strong")
+    namespace.start("reader", dataset.READ_ON, "data", sums)
+    namespace.wait_for_phase("reader", "Running")
+    reader = Reader(namespace)
+    reader.goes_on()
+    yield reader
+    reader.goes_on()
+    (bucket / "stop").write_bytes(b"")
+    assert namespace.wait_for_exit("reader") == (0, 0), namespace.log("reader")
+
+
+class Reader:
+    def __init__(self, namespace):
+        self.namespace = namespace
+
+    def passes(self):
+        lines = self.namespace.log("reader").splitlines()
+        return int(lines[-1].removeprefix("pass ")) if lines else 0
+
+    def goes_on(self):
+        """Two passes from now on: one of them began after this."""
+        before = self.passes()
+        harness.wait_until(lambda: self.passes() >= before + 2, seconds=90, what="two passes of the reader")
+
+
+def pod_of(kubectl, namespace, name):
+    """The newest one of a DaemonSet."""
+    pods = [pod for pod in kubectl.get("pods", None, namespace) if pod["metadata"]["labels"].get("app.kubernetes.io/name") == name]
+    return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])["metadata"]["name"]
+
+
+def replaced(kubectl, workload, change):
+    """Does it, and waits for another pod to serve."""
+    before = pod_of(kubectl, *workload)
+    change(before)
+    harness.wait_until(lambda: pod_of(kubectl, *workload) != before, seconds=60, what="another pod")
+    kubectl.wait_for_rollout("daemonset", workload[1], workload[0])
+    harness.wait_until(lambda: answers(kubectl), seconds=60, what="the daemon")
+
+
+def answers(kubectl):
+    try:
+        return installation.sluice(kubectl, "status")
+    except Exception:
+        return None
+
+
+@pytest.mark.parametrize("how", [[], ["--force", "--grace-period=0"]], ids=["deleted", "forced"])
+@pytest.mark.parametrize("workload", [PLUGIN, DAEMON], ids=["plugin", "daemon"])
+def test_pod_deleted(kubectl, reader, workload, how):
+    replaced(kubectl, workload, lambda pod: kubectl("delete", "pod", pod, f"--namespace={workload[0]}", *how))
+    reader.goes_on()
+
+
+@pytest.mark.parametrize("workload", [PLUGIN, DAEMON], ids=["plugin", "daemon"])
+def test_rolled(kubectl, reader, workload):
+    replaced(kubectl, workload, lambda _: kubectl("rollout", "restart", f"daemonset/{workload[1]}", f"--namespace={workload[0]}"))
+    reader.goes_on()
