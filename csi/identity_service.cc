@@ -13,9 +13,8 @@ grpc::Status IdentityService::GetPluginCapabilities(grpc::ServerContext*,
                                                     const ::csi::v1::GetPluginCapabilitiesRequest*,
                                                     ::csi::v1::GetPluginCapabilitiesResponse* reply) {
   using Service = ::csi::v1::PluginCapability::Service;
-  for (const auto type : {Service::CONTROLLER_SERVICE, Service::VOLUME_ACCESSIBILITY_CONSTRAINTS}) {
-    reply->add_capabilities()->mutable_service()->set_type(type);
-  }
+  // Not VOLUME_ACCESSIBILITY_CONSTRAINTS: each node can serve each volume.
+  reply->add_capabilities()->mutable_service()->set_type(Service::CONTROLLER_SERVICE);
   return grpc::Status::OK;
 }
 

@@ -306,7 +306,6 @@ grpc::Status NodeService::NodeGetInfo(grpc::ServerContext*, const v1::NodeGetInf
                                       v1::NodeGetInfoResponse* reply) {
   reply->set_node_id(node_id_);
   reply->set_max_volumes_per_node(kVolumesMax);
-  (*reply->mutable_accessible_topology()->mutable_segments())["topology.sluice.csi.io/node"] = node_id_;
   return grpc::Status::OK;
 }
 

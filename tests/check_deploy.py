@@ -89,6 +89,7 @@ for name, document in documents():
         expect(own <= parameters, f"{where}: parameters that do not exist: {own - parameters}")
     if document["kind"] == "CSIDriver":
         expect(document["metadata"]["name"] == driver, f"{where}: the driver is {driver}")
+        expect(document["spec"]["storageCapacity"] is False, f"{where}: a volume takes nothing of a node")
         expect(document["spec"]["podInfoOnMount"] is True, f"{where}: without podInfoOnMount any pod could say that it is the daemon's")
 
 expect(restricted, "no namespace is restricted")

@@ -72,6 +72,16 @@ def test_csi_sanity(make_plugin, data, tmp_path):
     assert ran >= 40
 
 
+def test_every_node_can_serve_every_volume(plugin):
+    """So nothing is said of topology: provisioning needs no look at nodes, and nodes get no label."""
+    m = plugin.messages
+    with plugin.channel() as channel:
+        capabilities = plugin.stubs.IdentityStub(channel).GetPluginCapabilities(m.GetPluginCapabilitiesRequest()).capabilities
+    assert [c.service.type for c in capabilities] == [m.PluginCapability.Service.CONTROLLER_SERVICE]
+    node = plugin.node("NodeGetInfo", m.NodeGetInfoRequest())
+    assert node.node_id == "node-1" and not node.HasField("accessible_topology")
+
+
 def test_every_call_is_idempotent(plugin, data):
     context = {"source": f"file://{data}"}
     for _ in range(2):
