@@ -10,6 +10,9 @@ const (
 	FailuresMax = 64
 )
 
+// LoadPrefix is what the ids of the operator's jobs begin with: others are an administrator's, and left alone.
+const LoadPrefix = "load-"
+
 // NodeCache is the cache of one node, and has the node's name. The operator writes spec, the node's agent status; an
 // agent may write that of its own node only (deploy, ValidatingAdmissionPolicy).
 //
