@@ -8,7 +8,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -30,25 +29,33 @@ type Field struct {
 	Path      string // as in JSON: "spec.mounts[].path"
 	Change    Change // empty if neither the field nor one that it is part of says it
 	Inherited bool   // it is said of a field that this one is part of
-	Why       string // empty if nothing is said
+	Why       string // what +sluice:why says, or the comment after "no effect here: "; empty if neither is there
+	Default   string // what the API server fills in
 	Doc       string // in one line, without markers
 }
 
 // Read is the fields of all kinds of the package in a directory, by kind, in the order of the source; no kind's status is
-// among them. Fields of other packages' types are not looked into.
+// among them. Packages whose types it uses, and that are to be looked into, are in `imported`: directories of the
+// packages' names.
 //
 // Errors: a source that cannot be parsed; a change that is none of the above.
-func Read(directory string) (map[string][]Field, error) {
-	types, err := parse(directory)
-	if err != nil {
+func Read(directory string, imported ...string) (map[string][]Field, error) {
+	types := packageTypes{}
+	if err := types.parse(directory, ""); err != nil {
 		return nil, err
+	}
+	for _, other := range imported {
+		if err := types.parse(other, filepath.Base(other)+"."); err != nil {
+			return nil, err
+		}
 	}
 	kinds := map[string][]Field{}
 	for name, declared := range types {
-		if !strings.Contains(declared.doc, "+kubebuilder:object:root=true") || strings.HasSuffix(name, "List") {
+		if declared.qualifier != "" || strings.HasSuffix(name, "List") ||
+			!strings.Contains(declared.doc, "+kubebuilder:object:root=true") {
 			continue
 		}
-		fields, err := types.fieldsOf(declared.structure, Field{})
+		fields, err := types.fieldsOf(declared, Field{})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -59,37 +66,34 @@ func Read(directory string) (map[string][]Field, error) {
 
 type declaration struct {
 	doc       string
+	qualifier string // of the package that it is in: "v1alpha1.", or nothing
 	structure *ast.StructType
 }
 
+// packageTypes are structs by qualified name.
 type packageTypes map[string]declaration
 
-func parse(directory string) (packageTypes, error) {
+func (types packageTypes) parse(directory, qualifier string) error {
 	sources, err := filepath.Glob(filepath.Join(directory, "*.go"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	types := packageTypes{}
 	for _, source := range sources {
 		if strings.HasSuffix(source, "_test.go") {
 			continue
 		}
-		text, err := os.ReadFile(source)
+		file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
 		if err != nil {
-			return nil, err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), source, text, parser.ParseComments)
-		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, declared := range file.Decls {
-			types.add(declared)
+			types.add(declared, qualifier)
 		}
 	}
-	return types, nil
+	return nil
 }
 
-func (types packageTypes) add(declared ast.Decl) {
+func (types packageTypes) add(declared ast.Decl, qualifier string) {
 	general, ok := declared.(*ast.GenDecl)
 	if !ok || general.Tok != token.TYPE {
 		return
@@ -97,24 +101,24 @@ func (types packageTypes) add(declared ast.Decl) {
 	for _, spec := range general.Specs {
 		typeSpec := spec.(*ast.TypeSpec)
 		if structure, ok := typeSpec.Type.(*ast.StructType); ok {
-			types[typeSpec.Name.Name] = declaration{raw(general.Doc), structure}
+			types[qualifier+typeSpec.Name.Name] = declaration{raw(general.Doc), qualifier, structure}
 		}
 	}
 }
 
-func (types packageTypes) fieldsOf(structure *ast.StructType, parent Field) ([]Field, error) {
+func (types packageTypes) fieldsOf(declared declaration, parent Field) ([]Field, error) {
 	var fields []Field
-	for _, source := range structure.Fields.List {
+	for _, source := range declared.structure.Fields.List {
 		name, inline := jsonName(source)
-		typeName, lists := typeOf(source.Type)
+		typeName, lists := typeOf(source.Type, declared.qualifier)
 		below, known := types[typeName]
 		switch {
 		case name == "metadata" || name == "-" || parent.Path == "" && name == "status":
 			continue
 		case inline && !known:
-			continue // of another package: metav1.TypeMeta
+			continue // metav1.TypeMeta
 		case inline:
-			inlined, err := types.fieldsOf(below.structure, parent)
+			inlined, err := types.fieldsOf(below, parent)
 			if err != nil {
 				return nil, err
 			}
@@ -128,7 +132,7 @@ func (types packageTypes) fieldsOf(structure *ast.StructType, parent Field) ([]F
 		fields = append(fields, field)
 		if known {
 			field.Path += strings.Repeat("[]", lists)
-			inside, err := types.fieldsOf(below.structure, field)
+			inside, err := types.fieldsOf(below, field)
 			if err != nil {
 				return nil, err
 			}
@@ -149,6 +153,8 @@ func read(source *ast.Field, name string, parent Field) (Field, error) {
 			field.Change = Change(change)
 		} else if why, ok := strings.CutPrefix(line, "+sluice:why="); ok {
 			field.Why = why
+		} else if value, ok := strings.CutPrefix(line, "+kubebuilder:default="); ok {
+			field.Default = strings.Trim(value, `"`)
 		} else if !strings.HasPrefix(line, "+") {
 			words = append(words, line)
 		}
@@ -158,6 +164,11 @@ func read(source *ast.Field, name string, parent Field) (Field, error) {
 	case "", Live, Rolling, Refused, Ignored:
 	default:
 		return Field{}, fmt.Errorf("%s: +sluice:change=%s: live, rolling, refused and ignored are known", field.Path, field.Change)
+	}
+	if field.Why == "" {
+		_, why, _ := strings.Cut(field.Doc, "no effect here: ")
+		why, _, _ = strings.Cut(why, ". ")
+		field.Why = strings.TrimSuffix(why, ".")
 	}
 	if field.Change == "" || parent.Change == Ignored {
 		field.Change, field.Why, field.Inherited = parent.Change, parent.Why, parent.Change != ""
@@ -185,15 +196,19 @@ func jsonName(field *ast.Field) (name string, inline bool) {
 	return name, options == "inline"
 }
 
-// typeOf is the name of what a field is, or is a pointer to or a list of; empty for other packages' types.
-func typeOf(expression ast.Expr) (name string, lists int) {
+// typeOf is the qualified name of what a field is, or is a pointer to or a list of.
+func typeOf(expression ast.Expr, qualifier string) (name string, lists int) {
 	switch kind := expression.(type) {
 	case *ast.Ident:
-		return kind.Name, 0
+		return qualifier + kind.Name, 0
+	case *ast.SelectorExpr:
+		if from, ok := kind.X.(*ast.Ident); ok {
+			return from.Name + "." + kind.Sel.Name, 0
+		}
 	case *ast.StarExpr:
-		return typeOf(kind.X)
+		return typeOf(kind.X, qualifier)
 	case *ast.ArrayType:
-		name, lists = typeOf(kind.Elt)
+		name, lists = typeOf(kind.Elt, qualifier)
 		return name, lists + 1
 	}
 	return "", 0

@@ -29,7 +29,12 @@ type Spec struct {
 	// +sluice:change=ignored
 	// +sluice:why=of no use
 	Old Part ` + "`json:\"old\"`" + `
+	// Useless has no effect here: it has none. Default: 5.
+	// +sluice:change=ignored
+	// +kubebuilder:default=5
+	Useless int ` + "`json:\"useless\"`" + `
 	Forgotten Part ` + "`json:\"forgotten\"`" + `
+	older.Outside ` + "`json:\",inline\"`" + `
 }
 
 type Common struct {
@@ -44,9 +49,24 @@ type Part struct {
 }
 `
 
-func write(t *testing.T, source string) string {
+const imported = `package older
+
+type Outside struct {
+	// +sluice:change=live
+	Given []Inside ` + "`json:\"given\"`" + `
+}
+
+type Inside struct {
+	Name string ` + "`json:\"name\"`" + `
+}
+`
+
+func write(t *testing.T, name, source string) string {
 	t.Helper()
-	directory := t.TempDir()
+	directory := filepath.Join(t.TempDir(), name)
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(directory, "example.go"), []byte(source), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +74,7 @@ func write(t *testing.T, source string) string {
 }
 
 func TestRead(t *testing.T) {
-	kinds, err := Read(write(t, strings.ReplaceAll(example, "CHANGE", "rolling")))
+	kinds, err := Read(write(t, "example", strings.ReplaceAll(example, "CHANGE", "rolling")), write(t, "older", imported))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +87,12 @@ func TestRead(t *testing.T) {
 		{Path: "spec.old", Change: Ignored, Why: "of no use"},
 		{Path: "spec.old.size", Change: Ignored, Inherited: true, Why: "of no use"},
 		{Path: "spec.old.other", Change: Ignored, Inherited: true, Why: "of no use"},
+		{Path: "spec.useless", Change: Ignored, Why: "it has none", Default: "5", Doc: "Useless has no effect here: it has none. Default: 5."},
 		{Path: "spec.forgotten"},
 		{Path: "spec.forgotten.size", Change: Rolling},
 		{Path: "spec.forgotten.other"},
+		{Path: "spec.given", Change: Live},
+		{Path: "spec.given[].name", Change: Live, Inherited: true},
 	}
 	if got := kinds["Kind"]; !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -80,7 +103,7 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadRefusesUnknownChange(t *testing.T) {
-	_, err := Read(write(t, strings.ReplaceAll(example, "CHANGE", "sometimes")))
+	_, err := Read(write(t, "example", strings.ReplaceAll(example, "CHANGE", "sometimes")))
 	if err == nil || !strings.Contains(err.Error(), "spec.parts[].size: +sluice:change=sometimes") {
 		t.Errorf("got %v", err)
 	}

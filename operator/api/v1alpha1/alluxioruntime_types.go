@@ -104,14 +104,14 @@ type AlluxioRuntimeSpec struct {
 
 // AlluxioComponent is one of Alluxio's processes.
 type AlluxioComponent struct {
-	// Replicas has no effect here; spec.replicas has.
+	// Replicas has no effect here: spec.replicas has.
 	// +sluice:change=ignored
 	// +kubebuilder:validation:Minimum=1
 	Replicas *int32 `json:"replicas,omitempty"`
 	// JvmOptions has no effect here: there is no JVM.
 	// +sluice:change=ignored
 	JvmOptions []string `json:"jvmOptions,omitempty"`
-	// Properties has no effect here; spec.properties has.
+	// Properties has no effect here: spec.properties has.
 	// +sluice:change=ignored
 	Properties map[string]string `json:"properties,omitempty"`
 	// Ports has no effect here: no pod is made that could listen on them.

@@ -174,7 +174,7 @@ type HostPathMedium struct {
 	// +kubebuilder:validation:Required
 	// +kubebuilder:validation:MinItems=1
 	Quotas []Quota `json:"quotas"`
-	// Type has no effect here, as paths has none.
+	// Type has no effect here: paths has none either.
 	// +sluice:change=ignored
 	Type *corev1.HostPathType `json:"type,omitempty"`
 }

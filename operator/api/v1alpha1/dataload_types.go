@@ -42,7 +42,7 @@ type DataLoadSpec struct {
 	// +sluice:change=live
 	// +sluice:why=it holds from the next run on
 	Target []TargetPath `json:"target,omitempty"`
-	// Options: bandwidthLimit is how many bytes per second are read from the source at most, on each node: 100Mi. Others
+	// Options: bytesPerSecond is how much each node reads from the source at most: 100Mi. Others
 	// have no effect.
 	// +sluice:change=live
 	Options map[string]string `json:"options,omitempty"`

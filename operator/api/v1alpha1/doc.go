@@ -23,3 +23,4 @@
 package v1alpha1
 
 //go:generate go tool controller-gen object paths=.
+//go:generate go run ../changes/generate

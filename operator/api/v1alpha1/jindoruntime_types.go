@@ -101,11 +101,11 @@ type JindoRuntimeSpec struct {
 
 // JindoComponent is one of JindoFS' processes.
 type JindoComponent struct {
-	// Replicas has no effect here; spec.replicas has.
+	// Replicas has no effect here: spec.replicas has.
 	// +sluice:change=ignored
 	// +kubebuilder:validation:Minimum=1
 	Replicas *int32 `json:"replicas,omitempty"`
-	// Properties has no effect here; spec.properties has.
+	// Properties has no effect here: spec.properties has.
 	// +sluice:change=ignored
 	Properties map[string]string `json:"properties,omitempty"`
 	// Ports has no effect here: no pod is made that could listen on them.

@@ -85,7 +85,7 @@ type JuiceFSRuntimeSpec struct {
 
 // JuiceFSComponent is one of JuiceFS' processes.
 type JuiceFSComponent struct {
-	// Replicas has no effect here; spec.replicas has.
+	// Replicas has no effect here: spec.replicas has.
 	// +sluice:change=ignored
 	// +kubebuilder:validation:Minimum=1
 	Replicas *int32 `json:"replicas,omitempty"`

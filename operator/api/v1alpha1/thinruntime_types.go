@@ -74,7 +74,7 @@ type ThinComponent struct {
 	// ImagePullSecrets has no effect here: no image is pulled.
 	// +sluice:change=ignored
 	ImagePullSecrets []PodFragment `json:"imagePullSecrets,omitempty"`
-	// Replicas has no effect here; spec.replicas has.
+	// Replicas has no effect here: spec.replicas has.
 	// +sluice:change=ignored
 	// +kubebuilder:validation:Minimum=1
 	Replicas *int32 `json:"replicas,omitempty"`

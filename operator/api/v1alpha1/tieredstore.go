@@ -32,11 +32,11 @@ type Level struct {
 	// MediumType is MEM, SSD or HDD.
 	// +kubebuilder:validation:Required
 	MediumType MediumType `json:"mediumtype"`
-	// VolumeType has no effect here, as path has none. Default: hostPath.
+	// VolumeType has no effect here: path has none either. Default: hostPath.
 	// +sluice:change=ignored
 	// +kubebuilder:default=hostPath
 	VolumeType VolumeType `json:"volumeType,omitempty"`
-	// VolumeSource has no effect here, as path has none.
+	// VolumeSource has no effect here: path has none either.
 	// +sluice:change=ignored
 	VolumeSource *PodFragment `json:"volumeSource,omitempty"`
 	// Path is one directory, or several with commas between. Where a node keeps its cache is in the plugin's configuration:
