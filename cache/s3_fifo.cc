@@ -35,18 +35,24 @@ class S3Fifo : public Policy {
   }
 
   std::optional<BlockKey> Victim(const Evictable& evictable) override {
-    size_t held_in_small = 0;  // in a row: when all are, it is main's turn
-    for (size_t looked = 0; looked < kLookMax && size() > 0; ++looked) {
-      const bool from_small = (small_.bytes() > small_bytes_ && held_in_small < small_.size()) || main_.empty();
+    // How many were held in a row: when all of a queue are, it is the other one's turn.
+    size_t held_in_small = 0;
+    size_t held_in_main = 0;
+    for (size_t looked = 0; looked < kLookMax; ++looked) {
+      const bool small_goes_on = held_in_small < small_.size();
+      const bool main_goes_on = held_in_main < main_.size();
+      if (!small_goes_on && !main_goes_on) break;
+      const bool from_small = small_goes_on && (small_.bytes() > small_bytes_ || !main_goes_on);
       BlockQueue& queue = from_small ? small_ : main_;
       const QueuedBlock front = queue.front();
       if (front.frequency > 0) {
         Promote(queue, front, from_small);
+        held_in_main = 0;
       } else if (evictable(front.key)) {
         return front.key;
       } else {
         queue.MoveToBack(front.key);
-        if (from_small) ++held_in_small;
+        ++(from_small ? held_in_small : held_in_main);
       }
     }
     return std::nullopt;

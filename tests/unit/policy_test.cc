@@ -77,6 +77,16 @@ TEST_P(PolicyTest, WhatIsHeldDoesNotHideTheRest) {
   }
 }
 
+TEST_P(PolicyTest, WhatIsHeldAndOftenReadDoesNotHideWhatIsNew) {
+  const auto policy = *MakePolicy(GetParam(), 100 * kBlock);
+  for (uint32_t i = 0; i < 20; ++i) policy->Insert(Key(i), kBlock);
+  for (uint32_t i = 0; i < 20; ++i) policy->Touch(Key(i), kBlock);
+  EXPECT_FALSE(policy->Victim([](const BlockKey&) { return false; }));
+  for (uint32_t i = 20; i < 22; ++i) policy->Insert(Key(i), kBlock);
+  const auto victim = policy->Victim([](const BlockKey& key) { return key.block >= 20; });
+  ASSERT_TRUE(victim);
+}
+
 TEST(Policy, FrequencyBeatsRecencyWhereAScanRunsAlong) {
   const double lru = ZipfHitRatio("lru");
   EXPECT_GT(ZipfHitRatio("s3-fifo"), lru + 0.03);
