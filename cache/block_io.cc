@@ -152,7 +152,7 @@ io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t b
                                       std::optional<uint8_t> wanted, Admission admission) {
   const io::Gate::Holder holder = gate_.Enter();
   // A tier that has no room left (all of it pinned), or fails over the write, leaves it to the next slower one.
-  for (Tier* tier = TierFor(*object, wanted); tier != nullptr && !gate_.closed(); tier = Below(*tier)) {
+  for (Tier* tier = TierFor(*object, wanted); tier != nullptr && !gate_.closed(); tier = Below(*tier, *object)) {
     if (object->TierOf(block)) co_return true;
     if (co_await WriteInto(object, block, bytes, *tier, admission)) co_return true;
   }
@@ -161,10 +161,8 @@ io::Task<bool> BlockStore::WriteBlock(std::shared_ptr<Object> object, uint32_t b
 
 io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes,
                                      Tier& tier, Admission admission) {
-  const BlockKey key{object->id, block};
-  const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(bytes.size()));
-  if (!tier.Admit(key, footprint) && admission == Admission::kPolicy) co_return false;
-  if (!co_await Reserve(tier, footprint)) co_return false;
+  if (!Admit(*object, block, tier) && admission == Admission::kPolicy) co_return false;
+  if (!co_await Reserve(object, tier, Tier::Footprint(object->BlockLength(block)))) co_return false;
   const uint64_t checksum = XXH3_64bits(bytes.data(), bytes.size());
   const Status status = co_await WriteTo(object, block, bytes, tier);
   // SUSPENDED: a second fill of the same block may have come first, and perhaps gone again: then a hole may be on its
@@ -173,12 +171,12 @@ io::Task<bool> BlockStore::WriteInto(std::shared_ptr<Object> object, uint32_t bl
     co_await TakeBack(object, block, tier);
     tier.ReportFailure(status);
     // A quota that was lowered is kept to, also when the policy admits nothing for which Reserve would evict.
-    EvictIfAbove(tier);
+    EvictIfAbove(tier, nullptr);
     co_return object->TierOf(block).has_value();
   }
   object->checksum(block) = checksum;
   object->SetPresent(block, tier.index(), /*verified=*/true);
-  tier.policy().Insert(key, footprint);
+  Enter(*object, block);
   Record(*object, block);
   co_return true;
 }

@@ -56,8 +56,8 @@ Status BlockStore::Load(const std::array<Files, kMedia>& files) {
       const uint64_t bytes = Tier::Footprint(object->BlockLength(block));
       object->SetPresent(block, tier->index(), /*verified=*/false);
       object->checksum(block) = records[i].checksum;
-      tier->Charge(static_cast<int64_t>(bytes));
-      tier->policy().Insert({object->id, block}, bytes);
+      Charge(*object, *tier, static_cast<int64_t>(bytes));
+      Enter(*object, block);
       ++blocks;
     }
   };
@@ -66,7 +66,7 @@ Status BlockStore::Load(const std::array<Files, kMedia>& files) {
     if (parsed.ok() && parsed->is_object) {
       const auto record = DecodeObject(value);
       if (record.ok() && ObjectId::Of(record->version) == parsed->id) {
-        object = std::make_shared<Object>(record->version, parsed->id);
+        object = std::make_shared<Object>(record->version, parsed->id, AccountOf(record->version.dataset));
         object->pinned = record->pinned;
         if (record->proven) object->proof = Proof::kProven;
         objects_[object->id] = object;
@@ -134,9 +134,20 @@ std::shared_ptr<Object> BlockStore::Acquire(const ObjectVersion& version) {
   const ObjectId id = ObjectId::Of(version);
   const std::lock_guard lock(mutex_);
   auto& object = objects_[id];
-  if (object == nullptr) object = std::make_shared<Object>(version, id);
+  if (object == nullptr) object = std::make_shared<Object>(version, id, AccountLocked(version.dataset));
   object->opens().fetch_add(1);
   return object;
+}
+
+std::shared_ptr<Account> BlockStore::AccountOf(const std::string& dataset) {
+  const std::lock_guard lock(mutex_);
+  return AccountLocked(dataset);
+}
+
+std::shared_ptr<Account> BlockStore::AccountLocked(const std::string& dataset) {
+  if (const auto found = accounts_.find(dataset); found != accounts_.end()) return found->second;
+  absl::erase_if(accounts_, [](const auto& one) { return one.second.use_count() == 1; });  // nobody else has it
+  return accounts_.emplace(dataset, std::make_shared<Account>(dataset, by_medium_)).first->second;
 }
 
 void BlockStore::Release(const std::shared_ptr<Object>& object) {

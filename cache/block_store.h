@@ -3,12 +3,14 @@
 // It knows nothing of sources. A block that cannot be read back (gone, torn, wrong checksum, broken tier) is dropped
 // and reported as absent: to the caller it is a miss.
 //
-// Threads:     Acquire, Find and Objects from any thread; all else on the loop.
+// Threads:     Acquire, AccountOf, Find and Objects from any thread; all else on the loop.
 // Suspends:    ReadBlock, WriteBlock, Evict, Check, Verify; they may change any block's state meanwhile.
 // Owns:        the tiers, the index, the objects with cached blocks, and at most `open_files_max` descriptors.
-// Limits:      the tiers' quotas; kMovesMax moves between tiers at a time.
+// Limits:      the tiers' quotas, and in them those of the accounts (cache/account.h); kMovesMax moves between tiers at
+//              a time.
 // Errors:      none reach a reader: nullopt and false are outcomes.
 // Invariants:  the index names a block only after its bytes are written; a tier's used bytes never exceed its quota.
+//              All blocks of a tier are on some account.
 #pragma once
 
 #include <list>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "cache/access_recorder.h"
+#include "cache/account.h"
 #include "cache/format.h"
 #include "cache/index.h"
 #include "cache/object.h"
@@ -58,6 +61,13 @@ class BlockStore {
   // Those whose ids begin with that byte.
   std::vector<std::shared_ptr<Object>> ObjectsWith(uint8_t first_byte) const;
   std::shared_ptr<Object> Find(const ObjectId& id) const;  // null when it is not known
+
+  // The account of the objects of that dataset. It is the same one as long as somebody has it, or it has an object.
+  std::shared_ptr<Account> AccountOf(const std::string& dataset);
+  // What a volume that is mounted may have (Account::Claim). What is too much leaves behind the caller.
+  void SetLimits(const std::shared_ptr<Account>& account, const std::string& volume,
+                 const std::optional<CacheLimits>& limits);
+  void EndLimits(const std::shared_ptr<Account>& account, const std::string& volume);
 
   // Bytes [offset, offset + target.size()) of a block, proven. False when the block is not there (any more).
   io::Task<bool> ReadBlock(std::shared_ptr<Object> object, uint32_t block, uint32_t offset_bytes,
@@ -127,16 +137,34 @@ class BlockStore {
   io::Task<bool> WriteInto(std::shared_ptr<Object> object, uint32_t block, std::span<const std::byte> bytes, Tier& tier,
                            Admission admission);
   bool MayLeave(Object& object) const;
+  // Whether the object's blocks may go to the tier now.
+  static bool IsOpen(const Tier& tier, const Object& object);
+  // Whether the object is small enough to go there before the next slower tier.
+  static bool Swamps(const Object& object, const Tier& tier);
   Tier* TierFor(const Object& object, std::optional<uint8_t> wanted);
-  io::Task<bool> Reserve(Tier& tier, uint64_t bytes);
-  // Below the low watermark, and until there is room for `bytes`.
-  io::Task<bool> EvictDown(Tier& tier, uint64_t bytes);
-  void EvictIfAbove(Tier& tier);  // behind the caller
-  io::Task<void> EvictInBackground(Tier& tier);
-  io::Task<bool> EvictOne(Tier& tier);
+  bool Admit(const Object& object, uint32_t block, Tier& tier);
+  std::shared_ptr<Account> AccountLocked(const std::string& dataset);  // REQUIRES: mutex_ is held
+  io::Task<bool> Reserve(std::shared_ptr<Object> object, Tier& tier, uint64_t bytes);
+  static void Charge(const Object& object, Tier& tier, int64_t bytes);
+  // Whose blocks leave a tier; null: whoever's.
+  using Owner = std::shared_ptr<Account>;
+  static Space& SpaceOf(Tier& tier, const Owner& owner);
+  // Below the low watermark, and until there is room for `bytes`. True when something was evicted.
+  io::Task<bool> EvictDown(Tier& tier, Owner owner, uint64_t bytes);
+  void EvictIfAbove(Tier& tier, const Owner& owner);  // behind the caller
+  void EvictIfAbove(const Owner& owner);              // the same, in all tiers
+  io::Task<void> EvictInBackground(Tier& tier, Owner owner);
+  io::Task<bool> EvictOne(Tier& tier, Owner owner);
+  std::optional<BlockKey> Victim(Space& space);
+  void BeginAdopting(const Owner& owner);
+  io::Task<void> AdoptInBackground(Owner owner);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
   io::Task<void> MoveAll(std::shared_ptr<Object> object, uint8_t to, Admission admission);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
+  // Tells the policies: a block has come into its tier, or is about to leave it.
+  void Enter(Object& object, uint32_t block);
+  void Leave(Object& object, uint32_t block, bool evicted);
+  void TouchBlock(Object& object, uint32_t block);
   // The block is no longer in its tier, as far as anybody can tell; its space is not touched. Returns the tier.
   uint8_t Disown(Object& object, uint32_t block, bool evicted = false);
   // The same, and frees its space; with it, the rest of a sealed file.
@@ -170,8 +198,8 @@ class BlockStore {
   io::Task<Status> WriteFile(Object& object, uint32_t block, std::span<const std::byte> bytes, Tier& tier);
   void Record(const Object& object, uint32_t block);
   void RecordObject(const Object& object);
-  // The next slower tier that is in service; null when there is none.
-  Tier* Below(const Tier& tier) const;
+  // The next slower tier that is open to the object; null when there is none.
+  Tier* Below(const Tier& tier, const Object& object) const;
 
   io::Loop& loop_;
   io::FileIo& io_;
@@ -183,12 +211,12 @@ class BlockStore {
   AccessRecorder accesses_;
 
   mutable std::mutex mutex_;
-  absl::flat_hash_map<ObjectId, std::shared_ptr<Object>> objects_;  // GUARDED_BY mutex_
+  // GUARDED_BY mutex_
+  absl::flat_hash_map<ObjectId, std::shared_ptr<Object>> objects_;
+  absl::flat_hash_map<std::string, std::shared_ptr<Account>> accounts_;  // by dataset
 
   std::list<std::shared_ptr<Object>> open_objects_;  // with a descriptor; least recently opened first
   uint64_t open_files_ = 0;
-  std::array<bool, kMedia> evicting_{};
-  std::array<bool, kMedia> shrinking_{};  // somebody waits until it is within its quota again
   bool eviction_allowed_ = true;
   io::Event room_;    // a tier has more room, or a block's space is free again
   io::Event proved_;  // a checksum was compared

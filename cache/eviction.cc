@@ -1,52 +1,91 @@
 // BlockStore: room in the tiers, and blocks on their way out.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cache/block_store.h"
 
 namespace sluice::cache {
 
+bool BlockStore::IsOpen(const Tier& tier, const Object& object) {
+  return tier.in_service() && object.account->in(tier.index()).is_used();
+}
+
+bool BlockStore::Swamps(const Object& object, const Tier& tier) {
+  const uint64_t limit_bytes = object.account->in(tier.index()).limit_bytes();
+  return object.size() > std::min(limit_bytes, tier.options().quota_bytes) / kObjectsPerTierMin;
+}
+
 // The wanted tier; else the one that has blocks of the object already, so that it stays whole; else the fastest one
 // that the object does not swamp.
 Tier* BlockStore::TierFor(const Object& object, std::optional<uint8_t> wanted) {
-  if (wanted && tier(*wanted) != nullptr && tier(*wanted)->in_service()) return tier(*wanted);
+  if (wanted && tier(*wanted) != nullptr && IsOpen(*tier(*wanted), object)) return tier(*wanted);
   Tier* last = nullptr;
   for (const auto& candidate : tiers_) {
-    if (candidate->in_service() && object.blocks_in(candidate->index()) > 0) return candidate.get();
+    if (IsOpen(*candidate, object) && object.blocks_in(candidate->index()) > 0) return candidate.get();
   }
   for (const auto& candidate : tiers_) {
-    if (!candidate->in_service()) continue;
+    if (!IsOpen(*candidate, object)) continue;
     last = candidate.get();
-    if (object.size() <= last->options().quota_bytes / kObjectsPerTierMin) return last;
+    if (!Swamps(object, *last)) return last;
   }
   return last;
 }
 
 bool BlockStore::MayLeave(Object& object) const { return eviction_allowed_ && object.LetGo(); }
 
-io::Task<bool> BlockStore::Reserve(Tier& tier, uint64_t bytes) {
-  while (!tier.HasRoom(bytes)) {
-    if (evicting_[tier.index()]) {
+// Whether the policies want the block. Where the account has no room, the tier needs none more: one of the account's
+// own blocks gives way.
+bool BlockStore::Admit(const Object& object, uint32_t block, Tier& tier) {
+  const BlockKey key{object.id, block};
+  const uint64_t bytes = Tier::Footprint(object.BlockLength(block));
+  const Account::Part& part = object.account->in(tier.index());
+  const bool has_room = part.HasRoom(bytes);
+  const bool admitted = tier.Admit(key, bytes, tier.HasRoom(bytes) || !has_room);
+  if (!part.is_limited() || part.policy().Admit(key, bytes, has_room)) return admitted;
+  if (admitted) tier.refused_blocks.Add();
+  return false;
+}
+
+void BlockStore::Charge(const Object& object, Tier& tier, int64_t bytes) {
+  tier.Charge(bytes);
+  object.account->Charge(tier.index(), bytes);
+}
+
+io::Task<bool> BlockStore::Reserve(std::shared_ptr<Object> object, Tier& tier, uint64_t bytes) {
+  const Account::Part& part = object->account->in(tier.index());
+  for (;;) {
+    if (bytes > part.quota_bytes()) co_return false;
+    const bool fits = part.HasRoom(bytes);
+    if (fits && tier.HasRoom(bytes)) break;
+    const Owner owner = fits ? nullptr : object->account;
+    if (SpaceOf(tier, owner).evicting) {
       co_await room_.Wait();
-    } else if (!co_await EvictDown(tier, bytes)) {
+    } else if (!co_await EvictDown(tier, owner, bytes)) {
       co_return false;  // nothing may go
     }
   }
-  tier.Charge(static_cast<int64_t>(bytes));
-  EvictIfAbove(tier);
+  Charge(*object, tier, static_cast<int64_t>(bytes));
+  EvictIfAbove(tier, nullptr);
+  EvictIfAbove(tier, object->account);
   co_return true;
 }
 
-// True when something was evicted.
-io::Task<bool> BlockStore::EvictDown(Tier& tier, uint64_t bytes) {
+Space& BlockStore::SpaceOf(Tier& tier, const Owner& owner) {
+  return owner == nullptr ? static_cast<Space&>(tier) : owner->in(tier.index());
+}
+
+io::Task<bool> BlockStore::EvictDown(Tier& tier, Owner owner, uint64_t bytes) {
   const io::Gate::Holder holder = gate_.Enter();
+  Space& space = SpaceOf(tier, owner);
   bool any = false;
-  evicting_[tier.index()] = true;
-  while ((tier.AboveLow() || !tier.HasRoom(bytes)) && !gate_.closed()) {
-    if (!co_await EvictOne(tier)) break;
+  space.evicting = true;
+  while ((space.AboveLow() || !space.HasRoom(bytes)) && !gate_.closed()) {
+    if (!co_await EvictOne(tier, owner)) break;
     any = true;
     room_.Notify();
   }
-  evicting_[tier.index()] = false;
+  space.evicting = false;
   room_.Notify();
   co_return any;
 }
@@ -54,35 +93,61 @@ io::Task<bool> BlockStore::EvictDown(Tier& tier, uint64_t bytes) {
 void BlockStore::SetEvictionAllowed(bool allowed) {
   eviction_allowed_ = allowed;
   if (!allowed) return;
-  for (const auto& tier : tiers_) EvictIfAbove(*tier);
-}
-
-void BlockStore::EvictIfAbove(Tier& tier) {
-  if (tier.AboveHigh() && !evicting_[tier.index()]) io::Spawn(EvictInBackground(tier));
-}
-
-io::Task<void> BlockStore::EvictInBackground(Tier& tier) {
-  constexpr Duration kRetry = std::chrono::milliseconds(100);
-  const io::Gate::Holder holder = gate_.Enter();
-  co_await EvictDown(tier, 0);
-  // A quota that was lowered below what is held now: readers let go of it later.
-  if (std::exchange(shrinking_[tier.index()], true)) co_return;
-  while (tier.used_bytes() > tier.quota_bytes() && tier.in_service() && !gate_.closed()) {
-    co_await loop_.Sleep(kRetry);
-    if (!evicting_[tier.index()] && !gate_.closed()) co_await EvictDown(tier, 0);
+  for (const auto& tier : tiers_) EvictIfAbove(*tier, nullptr);
+  std::vector<Owner> owners;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [dataset, account] : accounts_) owners.push_back(account);
   }
-  shrinking_[tier.index()] = false;
+  for (const Owner& owner : owners) EvictIfAbove(owner);
 }
 
-io::Task<bool> BlockStore::EvictOne(Tier& tier) {
-  const auto victim = tier.policy().Victim([this](const BlockKey& key) {
+void BlockStore::EvictIfAbove(Tier& tier, const Owner& owner) {
+  const Space& space = SpaceOf(tier, owner);
+  if (space.AboveHigh() && !space.evicting) io::Spawn(EvictInBackground(tier, owner));
+}
+
+void BlockStore::EvictIfAbove(const Owner& owner) {
+  for (const auto& tier : tiers_) EvictIfAbove(*tier, owner);
+}
+
+io::Task<void> BlockStore::EvictInBackground(Tier& tier, Owner owner) {
+  constexpr Duration kRetry = std::chrono::milliseconds(100);
+  constexpr uint32_t kPauseMax = 64;
+  const io::Gate::Holder holder = gate_.Enter();
+  Space& space = SpaceOf(tier, owner);
+  co_await EvictDown(tier, owner, 0);
+  // A quota that was lowered below what is held now: readers let go of it later.
+  if (std::exchange(space.shrinking, true)) co_return;
+  uint32_t pause = 1;  // turns from one try to the next: longer while nothing may go
+  for (uint32_t turn = 1; space.used_bytes() > space.quota_bytes() && tier.in_service() && !gate_.closed(); ++turn) {
+    co_await loop_.Sleep(kRetry);
+    if (turn % pause != 0 || space.evicting || gate_.closed()) continue;
+    pause = co_await EvictDown(tier, owner, 0) ? 1 : std::min(2 * pause, kPauseMax);
+  }
+  space.shrinking = false;
+}
+
+std::optional<BlockKey> BlockStore::Victim(Space& space) {
+  return space.policy().Victim([this](const BlockKey& key) {
     const auto object = Find(key.object);
     return object != nullptr && !object->pinned && MayLeave(*object);
   });
+}
+
+io::Task<bool> BlockStore::EvictOne(Tier& tier, Owner owner) {
+  Space& space = SpaceOf(tier, owner);
+  if (!space.has_policy()) co_return false;
+  auto victim = Victim(space);
+  // Nothing may leave of what its policy knows so far.
+  while (!victim && owner != nullptr && owner->Adopt()) {
+    co_await loop_.Sleep(Duration(1));  // others' turn
+    victim = Victim(space);
+  }
   if (!victim) co_return false;
   const std::shared_ptr<Object> object = Find(victim->object);
   tier.evictions.Add();
-  if (const Tier* below = Below(tier); below != nullptr) {
+  if (const Tier* below = Below(tier, *object); below != nullptr) {
     if (object->seal(tier.index()).is_set) {
       co_await MoveAll(object, below->index(), Admission::kPolicy);
     } else if (co_await Move(object, victim->block, below->index(), Admission::kPolicy)) {
@@ -95,9 +160,24 @@ io::Task<bool> BlockStore::EvictOne(Tier& tier) {
   co_return true;
 }
 
+void BlockStore::Enter(Object& object, uint32_t block) {
+  by_medium_[*object.TierOf(block)]->policy().Insert({object.id, block}, Tier::Footprint(object.BlockLength(block)));
+  object.account->Enter(object, block);
+}
+
+void BlockStore::Leave(Object& object, uint32_t block, bool evicted) {
+  by_medium_[*object.TierOf(block)]->policy().Erase({object.id, block}, evicted);
+  object.account->Leave(object, block, evicted);
+}
+
+void BlockStore::TouchBlock(Object& object, uint32_t block) {
+  by_medium_[*object.TierOf(block)]->policy().Touch({object.id, block}, Tier::Footprint(object.BlockLength(block)));
+  object.account->Touch(object, block);
+}
+
 uint8_t BlockStore::Disown(Object& object, uint32_t block, bool evicted) {
   const uint8_t medium = *object.TierOf(block);
-  by_medium_[medium]->policy().Erase({object.id, block}, evicted);
+  Leave(object, block, evicted);
   object.ClearBlock(block);
   Record(object, block);
   return medium;
@@ -128,7 +208,7 @@ io::Task<void> BlockStore::FreeSpace(std::shared_ptr<Object> object, uint32_t bl
   // Only a bad block leaves a held object: it is fetched again, and written over the bad bytes.
   if (!object->held()) co_await MakeHole(object, block, medium);
   object->freeing.End(block);
-  by_medium_[medium]->Charge(-static_cast<int64_t>(Tier::Footprint(object->BlockLength(block))));
+  Charge(*object, *by_medium_[medium], -static_cast<int64_t>(Tier::Footprint(object->BlockLength(block))));
   room_.Notify();
   Discard(object);
 }
@@ -142,7 +222,7 @@ io::Task<void> BlockStore::TakeBack(std::shared_ptr<Object> object, uint32_t blo
     co_await MakeHole(object, block, tier.index());  // held, too: holders use files that have all blocks
     object->freeing.End(block);
   }
-  tier.Charge(-static_cast<int64_t>(Tier::Footprint(object->BlockLength(block))));
+  Charge(*object, tier, -static_cast<int64_t>(Tier::Footprint(object->BlockLength(block))));
   room_.Notify();
 }
 
@@ -172,9 +252,9 @@ io::Task<void> BlockStore::UnlinkFile(std::shared_ptr<Object> object, Tier& tier
   co_await CloseFile(object, tier.index());
 }
 
-Tier* BlockStore::Below(const Tier& tier) const {
+Tier* BlockStore::Below(const Tier& tier, const Object& object) const {
   for (const auto& candidate : tiers_) {
-    if (candidate->index() > tier.index() && candidate->in_service()) return candidate.get();
+    if (candidate->index() > tier.index() && IsOpen(*candidate, object)) return candidate.get();
   }
   return nullptr;
 }

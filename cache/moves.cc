@@ -6,14 +6,12 @@ namespace sluice::cache {
 
 io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission) {
   const auto from = object->TierOf(block);
-  if (!from || *from == to || !MayLeave(*object)) co_return false;
+  if (!from || *from == to || !MayLeave(*object) || !IsOpen(*by_medium_[to], *object)) co_return false;
   const AlignedBuffer buffer(object->BlockLength(block));
   if (!co_await ReadBlock(object, block, 0, buffer.span())) co_return false;
   Tier& target = *by_medium_[to];
-  const BlockKey key{object->id, block};
-  const uint64_t footprint = Tier::Footprint(static_cast<uint32_t>(buffer.size()));
-  if (!target.Admit(key, footprint) && admission == Admission::kPolicy) co_return false;
-  if (!co_await Reserve(target, footprint)) co_return false;
+  if (!Admit(*object, block, target) && admission == Admission::kPolicy) co_return false;
+  if (!co_await Reserve(object, target, Tier::Footprint(object->BlockLength(block)))) co_return false;
   const Status status = co_await WriteTo(object, block, buffer.span(), target);
   // SUSPENDED: dropped, moved or opened meanwhile.
   if (!status.ok() || object->TierOf(block) != *from || object->freeing.contains(block) || !MayLeave(*object)) {
@@ -21,9 +19,9 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
     target.ReportFailure(status);
     co_return false;
   }
-  by_medium_[*from]->policy().Erase(key, /*evicted=*/true);
+  Leave(*object, block, /*evicted=*/true);
   object->SetPresent(block, to, /*verified=*/true);
-  target.policy().Insert(key, footprint);
+  Enter(*object, block);
   target.moves_in.Add();
   Record(*object, block);
   co_await FreeSpace(object, block, *from);
@@ -33,13 +31,13 @@ io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, 
 void BlockStore::Touch(const std::shared_ptr<Object>& object, uint32_t block) {
   const auto tier = object->TierOf(block);
   if (!tier) return;
-  by_medium_[*tier]->policy().Touch({object->id, block}, Tier::Footprint(object->BlockLength(block)));
+  TouchBlock(*object, block);
   uint8_t& hits = object->hits(block);
   if (hits < UINT8_MAX) ++hits;
   if (hits != kPromotionHits || gate_.closed() || moves_.used() == moves_.capacity()) return;
   for (const auto& above : tiers_) {
     if (above->index() >= *tier) return;
-    if (!above->in_service() || object->size() > above->options().quota_bytes / kObjectsPerTierMin) continue;
+    if (!IsOpen(*above, *object) || Swamps(*object, *above)) continue;
     // What is whole stays whole: it moves as one.
     if (object->WholeIn()) return (void)io::Spawn(Gather(object, above->index(), Admission::kPolicy));
     return (void)io::Spawn(Promote(object, block, above->index()));
@@ -51,7 +49,7 @@ void BlockStore::TouchAll(const std::shared_ptr<Object>& object) {
   for (uint32_t block = object->block_count(); block > 0; --block) {
     const auto tier = object->TierOf(block - 1);
     if (!tier || block == 1) continue;
-    by_medium_[*tier]->policy().Touch({object->id, block - 1}, Tier::Footprint(object->BlockLength(block - 1)));
+    TouchBlock(*object, block - 1);
   }
   if (object->block_count() > 0) Touch(object, 0);  // and count it towards a place in a faster tier
 }

@@ -20,9 +20,10 @@ void SetModifiedNs(int fd, int64_t modified_ns) {
   (void)::futimens(fd, times);
 }
 
-Object::Object(ObjectVersion v, ObjectId i)
+Object::Object(ObjectVersion v, ObjectId i, std::shared_ptr<Account> a)
     : id(i),
       version(std::move(v)),
+      account(std::move(a)),
       block_count_(
           static_cast<uint32_t>((version.size_bytes + version.block_size_bytes - 1) / version.block_size_bytes)),
       blocks_(std::make_unique<Block[]>(block_count_)) {

@@ -6,7 +6,7 @@
 // Threads:     TryRead, state queries, opens() from any thread; fields below "loop" on the loop only.
 // Suspends:    Quiesce.
 // Owns:        its descriptors on the tiers' files; who closes one waits for a Quiesce first.
-// Limits:      24 bytes per block and about 390 per object; REQUIRES CanCount (cache/key.h) of its version.
+// Limits:      24 bytes per block and about 420 per object; REQUIRES CanCount (cache/key.h) of its version.
 // Invariants:  I1 a block's state names a tier only after its bytes are written there.
 //              I2 TryRead returns bytes of blocks that were proven in this process's life (verified), or nothing.
 //              I3 while a holder refuses to let go, no block leaves its file and no hole is punched into it. But a bad
@@ -35,6 +35,7 @@
 
 namespace sluice::cache {
 
+class Account;
 struct Fill;
 
 // Somebody outside the cache who uses an object's file as it is: a reader that the kernel serves by itself, a published
@@ -82,13 +83,15 @@ class BusyBlocks {
 
 class Object {
  public:
-  Object(ObjectVersion version, ObjectId id);
+  // `account`: of what it takes in the tiers; null only where nothing is cached.
+  Object(ObjectVersion version, ObjectId id, std::shared_ptr<Account> account = nullptr);
   ~Object();
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
   const ObjectId id;
   const ObjectVersion version;
+  const std::shared_ptr<Account> account;
 
   uint64_t size() const { return version.size_bytes; }
   uint32_t block_size() const { return version.block_size_bytes; }
@@ -120,6 +123,8 @@ class Object {
   void ClearBlock(uint32_t block);
   uint64_t& checksum(uint32_t block) { return blocks_[block].checksum; }
   uint8_t& hits(uint32_t block) { return blocks_[block].hits; }
+  // Whether the account's policy of the block's tier has been told of it.
+  bool& known_to_account(uint32_t block) { return blocks_[block].known_to_account; }
   int fd(uint8_t tier) const { return fds_[tier].load(); }
   void set_fd(uint8_t tier, int fd) { fds_[tier].store(fd); }
 
@@ -202,6 +207,9 @@ class Object {
   bool gathering = false;  // on its way into one tier
   // The kernel may go on reading the file for handles of a volume that is gone: no hole is punched into it any more.
   bool read_by_kernel = false;
+  // In the account's list of objects with cached blocks.
+  static constexpr uint32_t kUnlisted = UINT32_MAX;
+  uint32_t account_position = kUnlisted;
   // In BlockStore's list of objects with open files.
   std::optional<std::list<std::shared_ptr<Object>>::iterator> open_position;
 
@@ -209,6 +217,7 @@ class Object {
   struct Block {
     std::atomic<uint8_t> state{0};  // medium + 1, and kVerified
     uint8_t hits = 0;               // reads since it came to its tier, saturating
+    bool known_to_account = false;
     uint64_t checksum = 0;
   };
   static constexpr uint8_t kVerified = 0x80;

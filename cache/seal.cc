@@ -86,7 +86,7 @@ io::Task<void> BlockStore::Shed(std::shared_ptr<Object> object, Tier& tier, bool
   Object::Change(*object, medium).Done(Object::kNeverLeft);
   seal.is_changing = false;
   co_await CloseFile(object, medium);  // SUSPENDED: opened by a read that had begun before
-  tier.Charge(-static_cast<int64_t>(bytes));
+  Charge(*object, tier, -static_cast<int64_t>(bytes));
   room_.Notify();
   Discard(object);
 }

@@ -71,7 +71,8 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
 }
 
 Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics)
-    : hits(metrics.AddCounter("sluice_cache_hits_total", "Block reads answered from a tier", LabelsOf(options))),
+    : Space(options.quota_bytes, {options.high_watermark, options.low_watermark}, std::move(policy)),
+      hits(metrics.AddCounter("sluice_cache_hits_total", "Block reads answered from a tier", LabelsOf(options))),
       hit_bytes(
           metrics.AddCounter("sluice_cache_hit_bytes_total", "Bytes of reads answered from a tier", LabelsOf(options))),
       evictions(metrics.AddCounter("sluice_cache_evictions_total", "Blocks evicted from a tier", LabelsOf(options))),
@@ -88,8 +89,6 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
                                         "Blocks that a tier's policy did not take in", LabelsOf(options))),
       options_(std::move(options)),
       directory_(std::move(directory)),
-      policy_(std::move(policy)),
-      quota_bytes_(options_.quota_bytes),
       used_gauge_(metrics.AddGauge("sluice_tier_used_bytes", "Bytes that a tier's blocks take", LabelsOf(options_))),
       in_service_gauge_(
           metrics.AddGauge("sluice_tier_in_service", "1 while a tier is used, 0 after it failed", LabelsOf(options_))),
@@ -102,7 +101,7 @@ Tier::Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> poli
                                     "1 when whole files of a tier are sealed: the kernel proves what it reads of them",
                                     LabelsOf(options_))) {
   in_service_gauge_.Set(1);
-  quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
+  quota_gauge_.Set(static_cast<int64_t>(quota_bytes()));
 }
 
 std::string Tier::FileName(const ObjectId& id) {
@@ -110,11 +109,15 @@ std::string Tier::FileName(const ObjectId& id) {
   return fmt::format("{}/{}", hex.substr(0, 2), hex);
 }
 
-bool Tier::Admit(const BlockKey& key, uint64_t bytes) {
-  const bool admitted = policy_->Admit(key, bytes, HasRoom(bytes));
+bool Tier::Admit(const BlockKey& key, uint64_t bytes, bool has_room) {
+  const bool admitted = policy().Admit(key, bytes, has_room);
   if (!admitted) refused_blocks.Add();
-  keeps_gauge_.Set(policy_->Keeps() ? 1 : 0);
+  keeps_gauge_.Set(policy().Keeps() ? 1 : 0);
   return admitted;
+}
+
+std::unique_ptr<Policy> Tier::MakePolicy(uint64_t capacity_bytes) const {
+  return *MakeEpochAware(options_.policy, capacity_bytes, options_.epochs);  // as in Open: the name is known
 }
 
 void Tier::OnSealProbe(const Status& probe) {
@@ -128,8 +131,8 @@ void Tier::OnSealProbe(const Status& probe) {
 }
 
 void Tier::Charge(int64_t bytes) {
-  used_bytes_ += static_cast<uint64_t>(bytes);
-  used_gauge_.Set(static_cast<int64_t>(used_bytes_));
+  Add(bytes);
+  used_gauge_.Set(static_cast<int64_t>(used_bytes()));
 }
 
 void Tier::ReportFailure(const Status& status) {
@@ -139,12 +142,11 @@ void Tier::ReportFailure(const Status& status) {
       code == StatusCode::kInternal)
     return;
   if (code == StatusCode::kResourceExhausted) {
-    quota_bytes_ = std::min(quota_bytes_, used_bytes_ / 10 * 9);
-    quota_gauge_.Set(static_cast<int64_t>(quota_bytes_));
-    policy_->SetCapacity(quota_bytes_);
+    SetQuota(std::min(quota_bytes(), used_bytes() / 10 * 9), watermarks());
+    quota_gauge_.Set(static_cast<int64_t>(quota_bytes()));
     spdlog::error(
         "the {} tier {} has no space although its quota has: it makes do with {} until sluiced starts again ({})",
-        name(), options_.path, FormatBytes(quota_bytes_), Message(status));
+        name(), options_.path, FormatBytes(quota_bytes()), Message(status));
     return;
   }
   failure_ = status;

@@ -7,8 +7,7 @@
 //
 // Threads:   loop-confined, after Open.
 // Owns:      its directory descriptor and its policy.
-// Limits:    the quota, in bytes rounded up to 4 KiB per block. Eviction begins above the high watermark and ends below
-//            the low one; beyond the quota nothing is taken in. While the policy keeps, both are the quota.
+// Limits:    the quota and the watermarks (cache/space.h), in bytes rounded up to 4 KiB per block.
 // Errors:    Open: NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION (read-only), INVALID_ARGUMENT (a quota larger than
 //            the file system).
 // Format:    docs/on-disk-format.md, "Tiers".
@@ -19,6 +18,7 @@
 
 #include "cache/object.h"
 #include "cache/policy.h"
+#include "cache/space.h"
 #include "common/metrics.h"
 #include "common/status.h"
 #include "common/unique_fd.h"
@@ -38,7 +38,7 @@ struct TierOptions {
   Epochs epochs = Epochs::kRecognised;
 };
 
-class Tier {
+class Tier : public Space {
  public:
   static StatusOr<std::unique_ptr<Tier>> Open(TierOptions options, Registry& metrics);
 
@@ -46,22 +46,16 @@ class Tier {
   uint8_t index() const { return static_cast<uint8_t>(options_.medium); }
   std::string_view name() const { return kMediumNames[index()]; }
   int directory_fd() const { return directory_.get(); }
-  Policy& policy() { return *policy_; }
-  // Whether its policy takes in a block of `bytes` that was just fetched.
-  bool Admit(const BlockKey& key, uint64_t bytes);
+  // Whether its policy takes in a block of `bytes` that was just fetched; `has_room`: none has to leave for it.
+  bool Admit(const BlockKey& key, uint64_t bytes, bool has_room);
+  // Another one of its kind, for a part of it.
+  std::unique_ptr<Policy> MakePolicy(uint64_t capacity_bytes) const;
 
   // The file of an object, relative to directory_fd().
   static std::string FileName(const ObjectId& id);
   // What a block takes on the medium.
   static uint64_t Footprint(uint32_t length_bytes) { return (uint64_t{length_bytes} + 4095) / 4096 * 4096; }
 
-  uint64_t used_bytes() const { return used_bytes_; }
-  uint64_t quota_bytes() const { return quota_bytes_; }  // the configured one, or less when the disk is full
-  bool HasRoom(uint64_t bytes) const { return used_bytes_ + bytes <= quota_bytes_; }
-  // When nothing else is in it.
-  bool CouldHold(uint64_t bytes) const { return static_cast<double>(bytes) <= Share(HighWatermark()); }
-  bool AboveHigh() const { return static_cast<double>(used_bytes_) > Share(HighWatermark()); }
-  bool AboveLow() const { return static_cast<double>(used_bytes_) > Share(LowWatermark()); }
   void Charge(int64_t bytes);
 
   // Whether its files can be sealed.
@@ -85,16 +79,9 @@ class Tier {
 
  private:
   Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics);
-  double Share(double fraction) const { return static_cast<double>(quota_bytes_) * fraction; }
-  // Evicting ahead of need costs nothing where a new block is worth more than the oldest, and hits where it is not.
-  double HighWatermark() const { return policy_->Keeps() ? 1 : options_.high_watermark; }
-  double LowWatermark() const { return policy_->Keeps() ? 1 : options_.low_watermark; }
 
   const TierOptions options_;
   UniqueFd directory_;
-  std::unique_ptr<Policy> policy_;
-  uint64_t quota_bytes_;
-  uint64_t used_bytes_ = 0;
   Status failure_;
   bool seals_ = false;
   Gauge& used_gauge_;

@@ -64,9 +64,9 @@ class CacheTest : public testing::Test {
     co_return 0;
   }
 
-  std::shared_ptr<Object> Acquire(const std::string& path) {
+  std::shared_ptr<Object> Acquire(const std::string& path, const std::string& dataset = "dataset") {
     const std::string& text = source.files[path];
-    return cache->store().Acquire({"dataset", path, FakeSource::VersionOf(text), text.size(), kBlock});
+    return cache->store().Acquire({dataset, path, FakeSource::VersionOf(text), text.size(), kBlock});
   }
 
   io::Task<StatusOr<std::string>> ReadTask(std::shared_ptr<Object> object, uint64_t offset, size_t length) {
