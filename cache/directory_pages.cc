@@ -33,7 +33,7 @@ DirectoryPages::DirectoryPages(source::Source& source, std::string directory, io
       gate_(gate),
       budget_(budget),
       progressed_(loop),
-      may_cut_(source.CanListAfter()) {
+      may_cut_(source.CanListAfter(directory_)) {
   ranges_.push_back(std::make_shared<Range>());
   ranges_.back()->from_start = true;
 }

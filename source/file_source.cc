@@ -73,7 +73,9 @@ io::Task<StatusOr<Entry>> FileSource::Stat(std::string path) {
       const size_t slash = path.rfind('/');
       ASSIGN_OR_RETURN(const UniqueFd parent,
                        OpenBelow(slash == std::string::npos ? "" : path.substr(0, slash), O_PATH));
-      if (::fstatat(parent.get(), entry.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return ErrnoStatus(errno, path);
+      if (::fstatat(parent.get(), entry.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOTDIR ? NotFound("{} lies below no directory", path) : ErrnoStatus(errno, path);
+      }
     }
     if (!FillEntry(st, &entry)) return NotFound("{} is neither a file, a directory nor a symbolic link", path);
     return entry;

@@ -43,7 +43,7 @@ class RetryingSource : public Source {
 
   io::Task<StatusOr<Entry>> Stat(std::string path) override;
   io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
-  bool CanListAfter() const override { return source_->CanListAfter(); }
+  bool CanListAfter(std::string_view directory) const override { return source_->CanListAfter(directory); }
   io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) override;
   io::Task<Status> Read(ReadRequest request) override;
   bool GivesDigests() const override { return source_->GivesDigests(); }

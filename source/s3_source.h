@@ -46,7 +46,7 @@ class S3Source : public Source {
 
   io::Task<StatusOr<Entry>> Stat(std::string path) override;
   io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) override;
-  bool CanListAfter() const override { return true; }
+  bool CanListAfter(std::string_view) const override { return true; }
   io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) override;
   io::Task<Status> Read(ReadRequest request) override;
   bool GivesDigests() const override { return true; }

@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/digest.h"
@@ -70,9 +71,9 @@ class Source {
   // A name may come twice, as a file and as a directory: the directory counts.
   virtual io::Task<StatusOr<Page>> List(std::string directory, std::string continuation) = 0;
 
-  // A source may list each directory in the byte order of its entries' keys (KeyOf), and begin anywhere: ListAfter
+  // A source may list a directory in the byte order of its entries' keys (KeyOf), and begin anywhere: ListAfter
   // brings the first page of the keys greater than `key`. Whoever trusts in that order checks it.
-  virtual bool CanListAfter() const { return false; }
+  virtual bool CanListAfter(std::string_view) const { return false; }
   virtual io::Task<StatusOr<Page>> ListAfter(std::string directory, std::string key) {
     co_return FailedPrecondition("'{}' cannot be listed from '{}' on", directory, key);
   }
@@ -106,6 +107,16 @@ inline std::string KeyOf(const Entry& entry) {
 inline std::string JoinPath(std::string_view directory, std::string_view name) {
   if (directory.empty()) return std::string(name);
   return fmt::format("{}/{}", directory, name);
+}
+
+// The other way round: "b/c" of "a/b/c" below "a", "" of the directory itself; nullopt when `path` is not below it.
+inline std::optional<std::string_view> PathBelow(std::string_view path, std::string_view directory) {
+  if (directory.empty()) return path;
+  if (!path.starts_with(directory)) return std::nullopt;
+  path.remove_prefix(directory.size());
+  if (path.empty()) return path;
+  if (path.front() != '/') return std::nullopt;
+  return path.substr(1);
 }
 
 }  // namespace sluice::source
