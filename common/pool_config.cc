@@ -114,6 +114,13 @@ void FillDefaults(PoolConfig* pool, const std::string& state_directory) {
 
 }  // namespace
 
+Status CheckPoolName(const std::string& name) {
+  const bool good = !name.empty() && name.size() <= 64 &&
+                    name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  if (good) return absl::OkStatus();
+  return InvalidArgument("pool name '{}': it may have small letters, digits and '-' only, 64 at most", name);
+}
+
 std::string PoolDirectory(const std::string& state_directory, const std::string& pool) {
   return fmt::format("{}/pools/{}", state_directory, pool);
 }
@@ -126,9 +133,7 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
     ASSIGN_OR_RETURN(const YAML::Node root, LoadYaml(file));
     YamlMapping top(file, root);
     top.Entries("pools", [&](const std::string& name, YamlMapping& entry) -> Status {
-      const bool good = !name.empty() && name.size() <= 64 &&
-                        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
-      if (!good) return InvalidArgument("{}: pool name '{}' may have small letters, digits and '-' only", file, name);
+      RETURN_IF_ERROR(Annotate(CheckPoolName(name), file));
       PoolConfig& pool = pools[name];
       pool.name = name;
       return ReadPool(entry, &pool);

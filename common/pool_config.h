@@ -85,6 +85,9 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
 // STATE_DIRECTORY/pools/NAME.
 std::string PoolDirectory(const std::string& state_directory, const std::string& pool);
 
+// INVALID_ARGUMENT when no pool can be called so.
+Status CheckPoolName(const std::string& name);
+
 // STATE_DIRECTORY/config: what the plugin tells each daemon is NAME.yaml there.
 std::string PoolConfigDirectory(const std::string& state_directory);
 

@@ -1,43 +1,16 @@
 #include "csi/controller_service.h"
 
 #include "csi/call.h"
-#include "csi/capabilities.h"
-#include "csi/volume_parameters.h"
+#include "csi/requested_volume.h"
 
 namespace sluice::csi {
-namespace {
-
 namespace v1 = ::csi::v1;
 
-StringMap ToMap(const google::protobuf::Map<std::string, std::string>& map) { return {map.begin(), map.end()}; }
-
-void FillVolume(const VolumeRecord& record, v1::Volume* volume) {
-  volume->set_volume_id(record.id);
-  volume->set_capacity_bytes(static_cast<int64_t>(record.capacity_bytes));
-  volume->mutable_volume_context()->insert(record.parameters.begin(), record.parameters.end());
-}
-
-}  // namespace
-
 Status ControllerService::Create(const v1::CreateVolumeRequest& request, v1::CreateVolumeResponse* reply) {
-  if (request.name().empty()) return InvalidArgument("CreateVolume: 'name' is missing");
-  RETURN_IF_ERROR(CheckCapabilities(request.volume_capabilities()));
-  if (request.has_volume_content_source())
-    return InvalidArgument("volumes cannot be made from snapshots or other volumes");
-  VolumeRecord record;
-  record.id = request.name();
-  record.parameters = ToMap(request.parameters());
-  ASSIGN_OR_RETURN(const VolumeParameters parameters, ParseVolumeParameters(record.id, record.parameters));
-  RETURN_IF_ERROR(pools_.Find(parameters.pool).status());
-  std::erase_if(record.parameters, [](const auto& entry) { return entry.first.starts_with("csi.storage.k8s.io/"); });
-  const int64_t required = request.capacity_range().required_bytes();
-  const int64_t limit = request.capacity_range().limit_bytes();
-  if (required < 0 || limit < 0 || (limit > 0 && limit < required)) {
-    return ::sluice::OutOfRange("a capacity from {} to {} bytes is not possible", required, limit);
-  }
-  record.capacity_bytes = static_cast<uint64_t>(required);
-  RETURN_IF_ERROR(records_.Create(record));
-  FillVolume(record, reply->mutable_volume());
+  ASSIGN_OR_RETURN(const RequestedVolume volume, ParseCreateVolume(request));
+  RETURN_IF_ERROR(pools_.Find(volume.pool).status());
+  RETURN_IF_ERROR(records_.Create(volume.record));
+  FillVolume(volume.record, reply->mutable_volume());
   return absl::OkStatus();
 }
 
@@ -59,18 +32,9 @@ grpc::Status ControllerService::DeleteVolume(grpc::ServerContext*, const v1::Del
 
 Status ControllerService::Validate(const v1::ValidateVolumeCapabilitiesRequest& request,
                                    v1::ValidateVolumeCapabilitiesResponse* reply) {
-  if (request.volume_id().empty()) return InvalidArgument("ValidateVolumeCapabilities: 'volume_id' is missing");
-  if (request.volume_capabilities().empty()) {
-    return InvalidArgument("ValidateVolumeCapabilities: 'volume_capabilities' is missing");
-  }
+  RETURN_IF_ERROR(CheckValidateRequest(request));
   if (!records_.Find(request.volume_id())) return NotFound("no volume {}", request.volume_id());
-  if (const Status status = CheckCapabilities(request.volume_capabilities()); !status.ok()) {
-    reply->set_message(std::string(Message(status)));
-    return absl::OkStatus();
-  }
-  *reply->mutable_confirmed()->mutable_volume_capabilities() = request.volume_capabilities();
-  *reply->mutable_confirmed()->mutable_volume_context() = request.volume_context();
-  *reply->mutable_confirmed()->mutable_parameters() = request.parameters();
+  ConfirmCapabilities(request, reply);
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// CSI Controller: volumes provisioned from StorageClass parameters. It only keeps records: a volume is a view of a
-// source, there is nothing to allocate.
+// CSI Controller of a node by itself, without Kubernetes: volumes made from parameters. It only keeps records: a volume
+// is a view of a source, there is nothing to allocate. A cluster's controller is ClusterController.
 //
 // Threads:  thread-safe.
 #pragma once

@@ -20,7 +20,7 @@ grpc::Status IdentityService::GetPluginCapabilities(grpc::ServerContext*,
 
 grpc::Status IdentityService::Probe(grpc::ServerContext*, const ::csi::v1::ProbeRequest*,
                                     ::csi::v1::ProbeResponse* reply) {
-  reply->mutable_ready()->set_value(pools_.AllReady());
+  reply->mutable_ready()->set_value(is_ready_());
   return grpc::Status::OK;
 }
 

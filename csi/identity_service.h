@@ -1,7 +1,10 @@
-// CSI Identity: who we are, and whether the daemons answer.
+// CSI Identity: who we are, and whether we are ready.
+//
+// Threads:  thread-safe, as `is_ready` must be.
 #pragma once
 
-#include "csi/pools.h"
+#include <functional>
+
 #include "proto/csi.grpc.pb.h"
 
 namespace sluice::csi {
@@ -10,17 +13,16 @@ inline constexpr const char* kDriverName = "sluice.csi.io";
 
 class IdentityService final : public ::csi::v1::Identity::Service {
  public:
-  explicit IdentityService(Pools& pools) : pools_(pools) {}
+  explicit IdentityService(std::function<bool()> is_ready) : is_ready_(std::move(is_ready)) {}
 
   grpc::Status GetPluginInfo(grpc::ServerContext*, const ::csi::v1::GetPluginInfoRequest*,
                              ::csi::v1::GetPluginInfoResponse* reply) override;
   grpc::Status GetPluginCapabilities(grpc::ServerContext*, const ::csi::v1::GetPluginCapabilitiesRequest*,
                                      ::csi::v1::GetPluginCapabilitiesResponse* reply) override;
-  // Ready only when the daemon of every pool answers.
   grpc::Status Probe(grpc::ServerContext*, const ::csi::v1::ProbeRequest*, ::csi::v1::ProbeResponse* reply) override;
 
  private:
-  Pools& pools_;
+  const std::function<bool()> is_ready_;
 };
 
 }  // namespace sluice::csi

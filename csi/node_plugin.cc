@@ -80,7 +80,7 @@ Status ServeNode(const NodeFlags& flags, const sigset_t& signals) {
   KeyedLock turns;
   Restorer restorer(staging, turns);
   ASSIGN_OR_RETURN(const auto pools, StartPools(flags, configs, restorer));
-  IdentityService identity(*pools);
+  IdentityService identity([&pools] { return pools->AllReady(); });
   ControllerService controller(*records, *pools);
   NodeAdminService node_admin(*pools);
   const DaemonVolumes daemon_volumes(mounter, *pools, flags.state_directory);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/bytes.h"
+#include "common/pool_config.h"
 #include "common/suggest.h"
 #include "common/yaml.h"
 
@@ -113,6 +114,7 @@ Status Apply(const std::string& key, const std::string& value, VolumeParameters*
     ASSIGN_OR_RETURN(const uint32_t mode, ParseNumber(value, 8, 0777, "an octal mode such as 0444"));
     key == "fileMode" ? spec.set_file_mode(mode) : spec.set_directory_mode(mode);
   } else if (key == "pool") {
+    RETURN_IF_ERROR(CheckPoolName(value));
     out->pool = value;
   } else if (key == "subPath") {
     RETURN_IF_ERROR(CheckSubPath(value));

@@ -27,7 +27,7 @@ parameters = set(re.findall(r'"(\w+)"', re.search(r"kKeys\[\] = \{(.*?)\}", (ROO
 
 
 def flags_of(source):
-    return set(re.findall(r'add_(?:option|flag)\("--([\w-]+)"', (ROOT / source).read_text()))
+    return set(re.findall(r'add_(?:option|flag)\(\s*"--([\w-]+)"', (ROOT / source).read_text()))
 
 
 def check_restricted(where, pod):
@@ -56,10 +56,10 @@ for name, document in documents():
         for rule in document["rules"]:
             expect("*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], f"{where}: a wildcard in a rule")
             expect("secrets" not in rule["resources"], f"{where}: may read secrets")
-    if document["kind"] in ("DaemonSet", "StatefulSet"):
+    if document["kind"] in ("DaemonSet", "Deployment"):
         pod = document["spec"]["template"]["spec"]
         expect(document["spec"]["selector"]["matchLabels"].items() <= document["spec"]["template"]["metadata"]["labels"].items(), f"{where}: the selector")
-        volumes = {v["name"] for v in pod["volumes"]} | {c["metadata"]["name"] for c in document["spec"].get("volumeClaimTemplates", [])}
+        volumes = {v["name"] for v in pod["volumes"]}
         for container in pod["containers"]:
             expect("requests" in container["resources"], f"{where}/{container['name']}: no resource requests")
             expect({m["name"] for m in container["volumeMounts"]} <= volumes, f"{where}/{container['name']}: a volume that is not there")
@@ -77,8 +77,9 @@ for name, document in documents():
             if container["name"] != "sluice":
                 context = container["securityContext"]
                 expect(context.get("readOnlyRootFilesystem") and context["capabilities"]["drop"] == ["ALL"], f"{where}/{container['name']}: privileges")
-        if document["metadata"]["namespace"] in restricted:
+        if document["kind"] == "Deployment" or document["metadata"]["namespace"] in restricted:
             check_restricted(where, pod)
+        if document["metadata"]["namespace"] in restricted:
             attached = {"namespace": document["metadata"]["namespace"], "serviceAccount": pod["serviceAccountName"]}
             expect(attached in allowed, f"{where}: the plugin's configuration does not let {attached} have directories")
             for volume in pod["volumes"]:
@@ -93,7 +94,7 @@ for name, document in documents():
         expect(document["spec"]["podInfoOnMount"] is True, f"{where}: without podInfoOnMount any pod could say that it is the daemon's")
 
 expect(restricted, "no namespace is restricted")
-for kind in ("CSIDriver", "DaemonSet", "StatefulSet", "StorageClass", "ClusterRole", "ConfigMap"):
+for kind in ("CSIDriver", "DaemonSet", "Deployment", "StorageClass", "ClusterRole", "ConfigMap"):
     expect(kind in kinds, f"no {kind}")
 json.loads((ROOT / "deploy/seccomp-io-uring.json").read_text())
 expect("ExecStart=/opt/sluice/bin/sluice-csi" in (ROOT / "deploy/sluice-csi.service").read_text(), "the systemd unit's program")

@@ -1,11 +1,14 @@
 // CSI requests: a CreateVolumeRequest in protobuf's text format, with its capabilities, mount flags and parameters, and
 // its name once more as the id, the token and the path of other calls. What has to be mounted is left out.
 //
-// Properties: nothing succeeds without a name and capabilities; a request is refused with a code that CSI knows; what
-// ListVolumes shows in pages is what there is; a path is opened below the kubelet's directory, or not at all.
+// Properties: a cluster's controller makes of what it takes the volume of that name, which can be validated and made
+// again as it says; nothing succeeds without a name and capabilities; a request is refused with a code that CSI knows;
+// what ListVolumes shows in pages is what there is; a path is opened below the kubelet's directory, or not at all.
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include "csi/capabilities.h"
+#include "csi/cluster_controller.h"
 #include "csi/controller_service.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/temp_dir.h"
@@ -40,6 +43,26 @@ void CheckPath(const Plugin& plugin, const std::string& path) {
   }
 }
 
+// What it makes of the context that it answers with is the same volume.
+void CheckClusterController(const v1::CreateVolumeRequest& request) {
+  ClusterController controller;
+  v1::CreateVolumeResponse made;
+  if (!controller.CreateVolume(nullptr, &request, &made).ok()) return;
+  Expect(made.volume().volume_id() == request.name(), "a volume's id is its name");
+  v1::CreateVolumeRequest again = request;
+  *again.mutable_parameters() = made.volume().volume_context();
+  v1::CreateVolumeResponse same;
+  Expect(controller.CreateVolume(nullptr, &again, &same).ok(), "what was made can be made again");
+  Expect(google::protobuf::util::MessageDifferencer::Equals(made, same), "and is the same");
+  v1::ValidateVolumeCapabilitiesRequest validate;
+  validate.set_volume_id(request.name());
+  *validate.mutable_volume_capabilities() = request.volume_capabilities();
+  *validate.mutable_volume_context() = made.volume().volume_context();
+  v1::ValidateVolumeCapabilitiesResponse validated;
+  Expect(controller.ValidateVolumeCapabilities(nullptr, &validate, &validated).ok() && validated.has_confirmed(),
+         "what was made is valid");
+}
+
 void CheckList(Plugin& plugin, const std::string& token, int32_t entries_max) {
   v1::ListVolumesRequest request;
   request.set_starting_token(token);
@@ -61,6 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   v1::CreateVolumeRequest request;  // as it comes over a socket: what is no UTF-8 does not
   if (!request.ParseFromString(text.SerializeAsString())) return -1;
 
+  CheckClusterController(request);
   v1::CreateVolumeResponse created;
   const auto status = plugin.service.CreateVolume(nullptr, &request, &created);
   Expect(!status.ok(), "no volume without a pool");
