@@ -31,6 +31,7 @@ type Field struct {
 	Inherited bool   // it is said of a field that this one is part of
 	Why       string // what +sluice:why says, or the comment after "no effect here: "; empty if neither is there
 	Default   string // what the API server fills in
+	Required  bool   // the schema insists on it
 	Doc       string // in one line, without markers
 }
 
@@ -155,6 +156,8 @@ func read(source *ast.Field, name string, parent Field) (Field, error) {
 			field.Why = why
 		} else if value, ok := strings.CutPrefix(line, "+kubebuilder:default="); ok {
 			field.Default = strings.Trim(value, `"`)
+		} else if line == "+kubebuilder:validation:Required" {
+			field.Required = true
 		} else if !strings.HasPrefix(line, "+") {
 			words = append(words, line)
 		}

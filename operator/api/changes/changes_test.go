@@ -39,6 +39,7 @@ type Spec struct {
 
 type Common struct {
 	// +sluice:change=refused
+	// +kubebuilder:validation:Required
 	Name string ` + "`json:\"name\"`" + `
 }
 
@@ -80,7 +81,7 @@ func TestRead(t *testing.T) {
 	}
 	want := []Field{
 		{Path: "spec"},
-		{Path: "spec.name", Change: Refused},
+		{Path: "spec.name", Change: Refused, Required: true},
 		{Path: "spec.parts", Change: Live, Why: "they are small", Doc: "Parts are several."},
 		{Path: "spec.parts[].size", Change: Rolling},
 		{Path: "spec.parts[].other", Change: Live, Inherited: true, Why: "they are small"},

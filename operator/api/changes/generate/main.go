@@ -33,7 +33,8 @@ var Changes = map[string][]changes.Field{
 		fmt.Fprintf(&source, "%q: {\n", kind)
 		for _, field := range kinds[kind] {
 			if field.Change != "" && !field.Inherited {
-				fmt.Fprintf(&source, "{Path: %q, Change: %q, Why: %q, Default: %q},\n", field.Path, field.Change, field.Why, field.Default)
+				fmt.Fprintf(&source, "{Path: %q, Change: %q, Why: %q, Default: %q, Required: %t},\n",
+					field.Path, field.Change, field.Why, field.Default, field.Required)
 			}
 		}
 		fmt.Fprintln(&source, "},")
