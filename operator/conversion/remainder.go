@@ -120,6 +120,8 @@ func apply(patch string, object client.Object) error {
 
 // copyMetadata copies all of it: the API server lets a conversion change labels and annotations only.
 func copyMetadata(from, to client.Object) {
-	field := func(object client.Object) reflect.Value { return reflect.ValueOf(object).Elem().FieldByName("ObjectMeta") }
+	field := func(object client.Object) reflect.Value {
+		return reflect.ValueOf(object).Elem().FieldByName("ObjectMeta")
+	}
 	field(to).Set(field(from.DeepCopyObject().(client.Object)))
 }

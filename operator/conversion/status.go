@@ -135,7 +135,7 @@ func cacheRuntimeStatusFromFluid(from v1alpha1.CacheRuntimeStatus) v1alpha2.Runt
 	return to
 }
 
-func fluidConditions(from v1alpha2.Conditions) []v1alpha1.RuntimeCondition {
+func fluidConditions(from []metav1.Condition) []v1alpha1.RuntimeCondition {
 	var to []v1alpha1.RuntimeCondition
 	for _, condition := range from {
 		to = append(to, v1alpha1.RuntimeCondition{
@@ -147,8 +147,8 @@ func fluidConditions(from v1alpha2.Conditions) []v1alpha1.RuntimeCondition {
 	return to
 }
 
-func standardConditions(from []v1alpha1.RuntimeCondition) v1alpha2.Conditions {
-	var to v1alpha2.Conditions
+func standardConditions(from []v1alpha1.RuntimeCondition) []metav1.Condition {
+	var to []metav1.Condition
 	for _, condition := range from {
 		to = append(to, standard(string(condition.Type), condition.Status, condition.Reason, condition.Message, condition.LastTransitionTime))
 	}

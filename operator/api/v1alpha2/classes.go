@@ -55,7 +55,7 @@ type ProfileStatus struct {
 	// Conditions: Accepted.
 	// +listType=map
 	// +listMapKey=type
-	Conditions Conditions `json:"conditions,omitempty"`
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
 // ThinRuntimeProfileList is a list of ThinRuntimeProfiles.

@@ -79,7 +79,7 @@ type DataLoadStatus struct {
 	// Conditions: Ready (the data is there), Accepted, Complete, Failed.
 	// +listType=map
 	// +listMapKey=type
-	Conditions Conditions `json:"conditions,omitempty"`
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// Run counts the runs: 1 is the first. A load that runs by a clock or on events has many.
 	Run int64 `json:"run,omitempty"`
 	// Started and Finished of the present run, or the last one.

@@ -138,7 +138,7 @@ type DatasetStatus struct {
 	// Conditions: Ready, Accepted, Bound, Reachable.
 	// +listType=map
 	// +listMapKey=type
-	Conditions Conditions `json:"conditions,omitempty"`
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// Volume is the PersistentVolume's name, and the volume handle.
 	Volume string `json:"volume,omitempty"`
 	// Mounts that are in force.

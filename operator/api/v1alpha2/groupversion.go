@@ -7,9 +7,9 @@
 package v1alpha2
 
 //go:generate go tool controller-gen object paths=.
+//go:generate go run ../changes/generate ../v1alpha1
 
 import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/scheme"
 )
@@ -31,6 +31,3 @@ const (
 	// ConditionAccepted is False when the spec cannot work; the message says why.
 	ConditionAccepted = "Accepted"
 )
-
-// Conditions of an object, one of each type.
-type Conditions []metav1.Condition

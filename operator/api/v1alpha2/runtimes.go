@@ -16,7 +16,7 @@ type RuntimeStatus struct {
 	// Conditions: Ready, Accepted.
 	// +listType=map
 	// +listMapKey=type
-	Conditions Conditions `json:"conditions,omitempty"`
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 	// Replicas are the nodes that hold data of the dataset, or would: at most spec.replicas.
 	Replicas int32 `json:"replicas"`
 	// Selector of the pods of a runtime: there are none.
