@@ -1,0 +1,153 @@
+// Package dataset makes of each Dataset a PersistentVolume and a claim of its name, keeps what nodes serve in step with
+// the spec, and says in its status what nodes report.
+//
+//	reconcile.go  one Dataset: what is wanted, what is there, what to write
+//	describe.go   spec and runtime ─► volume.Description
+//	observe.go    claim and nodes' reports ─► status
+//	leftovers.go  PersistentVolumes whose Dataset is gone
+//	setup.go      what is watched
+//
+// There is no finalizer: the claim goes with its Dataset as soon as no pod uses it (Kubernetes sees to both), the
+// PersistentVolume with its claim. Nothing can hang on this controller.
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
+	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/nodes"
+	"github.com/sluice-cache/sluice/operator/phase"
+	"github.com/sluice-cache/sluice/operator/policy"
+	"github.com/sluice-cache/sluice/operator/volume"
+)
+
+// statusEvery is how often a status changes that differs in counters only.
+const statusEvery = 15 * time.Second
+
+// Reconciler of Datasets.
+type Reconciler struct {
+	Client client.Client
+	// Live reads what the caches leave out: claims that are not ours.
+	Live   client.Reader
+	Nodes  *nodes.Index
+	Policy policy.Policy
+	Events events.EventRecorder
+	Now    func() time.Time
+
+	written lastWritten
+}
+
+// Reconcile brings one Dataset's volume and status in step with its spec and with what nodes report.
+func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	dataset := &v1alpha2.Dataset{}
+	if err := r.Client.Get(ctx, request.NamespacedName, dataset); err != nil {
+		r.written.forget(request.NamespacedName)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if dataset.DeletionTimestamp != nil {
+		return ctrl.Result{}, nil
+	}
+	seen := phase.DatasetSeen{Generation: dataset.Generation}
+	described, err := r.describe(ctx, dataset)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if described.refusal != "" {
+		seen.Refusal = described.refusal
+	} else if err := r.ensure(ctx, dataset, described.volume, &seen); err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.report(ctx, dataset, described, seen)
+}
+
+// ensure makes what is missing of the volume. An obstacle is not an error: it is seen, and retried when it changes.
+func (r *Reconciler) ensure(ctx context.Context, dataset *v1alpha2.Dataset, wanted volume.Description, seen *phase.DatasetSeen) error {
+	persistent, err := volume.PersistentVolume(dataset, wanted)
+	if err != nil {
+		seen.Refusal = err.Error()
+		return nil
+	}
+	claim, err := volume.Claim(dataset)
+	if err != nil {
+		seen.Refusal = err.Error()
+		return nil
+	}
+	present := &corev1.PersistentVolumeClaim{}
+	err = r.Client.Get(ctx, client.ObjectKeyFromObject(claim), present)
+	switch {
+	case apierrors.IsNotFound(err):
+		// Ours are cached by their label: somebody else's of that name shows when ours is created.
+	case err != nil:
+		return err
+	case !metav1.IsControlledBy(present, dataset):
+		// Of a Dataset of this name that was deleted while pods use it: it goes when they do.
+		seen.Obstacle = fmt.Sprintf("the claim %s/%s of a Dataset that was deleted is still in use; it goes with the last pod that uses it", claim.Namespace, claim.Name)
+		return nil
+	default:
+		seen.Claim = present.Status.Phase
+	}
+	if err := r.ensureVolume(ctx, persistent, wanted); err != nil {
+		return err
+	}
+	if seen.Claim != "" {
+		return nil
+	}
+	err = r.Client.Create(ctx, claim)
+	if apierrors.IsAlreadyExists(err) {
+		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(claim), present); err != nil || metav1.IsControlledBy(present, dataset) {
+			return client.IgnoreNotFound(err) // our own, which the cache does not show yet
+		}
+		seen.Obstacle = fmt.Sprintf("there is a PersistentVolumeClaim %s/%s already that is not this Dataset's; delete it, or give the Dataset another name", claim.Namespace, claim.Name)
+		return nil
+	}
+	if apierrors.IsForbidden(err) { // a ResourceQuota, say
+		seen.Obstacle = err.Error()
+		return nil
+	}
+	return err
+}
+
+// ensureVolume creates the PersistentVolume, or writes down what is different from it now.
+func (r *Reconciler) ensureVolume(ctx context.Context, wanted *corev1.PersistentVolume, description volume.Description) error {
+	present := &corev1.PersistentVolume{}
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(wanted), present)
+	if apierrors.IsNotFound(err) {
+		return client.IgnoreAlreadyExists(r.Client.Create(ctx, wanted))
+	}
+	if err != nil {
+		return err
+	}
+	change := &nodev1.VolumeParameters{ObjectMeta: metav1.ObjectMeta{
+		Name: wanted.Name, Labels: map[string]string{volume.ManagedByLabel: volume.ManagedBy},
+	}}
+	err = r.Client.Get(ctx, client.ObjectKeyFromObject(change), change)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	parameters := description.Parameters()
+	same := present.Spec.CSI != nil && equality.Semantic.DeepEqual(present.Spec.CSI.VolumeAttributes, parameters)
+	switch {
+	case err != nil && same:
+		return nil
+	case err != nil:
+		change.Spec.Parameters = parameters
+		return client.IgnoreAlreadyExists(r.Client.Create(ctx, change))
+	case equality.Semantic.DeepEqual(change.Spec.Parameters, parameters):
+		return nil
+	default:
+		// Also when the spec is again what it was in the beginning: nodes go by the change's generation.
+		change.Spec.Parameters = parameters
+		return r.Client.Update(ctx, change)
+	}
+}
