@@ -1,0 +1,42 @@
+package agent
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/sluice-cache/sluice/operator/api/admin"
+	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
+)
+
+// messageMax is for ListMounts with as many volumes as a daemon may have.
+const messageMax = 16 << 20
+
+// Dial the daemon's admin socket. It may not be there yet: each call waits a while.
+func Dial(socket string) (admin.AdminClient, error) {
+	connection, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageMax)))
+	if err != nil {
+		return nil, err
+	}
+	return admin.NewAdminClient(connection), nil
+}
+
+// Setup has the agent take its turns: at once, whenever something is asked for, and every askEvery.
+func (a *Agent) Setup(manager ctrl.Manager) error {
+	own := ctrl.Request{NamespacedName: types.NamespacedName{Name: a.Node}}
+	toOwn := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{own} })
+	begin := make(chan event.GenericEvent, 1)
+	begin <- event.GenericEvent{Object: &nodev1.NodeCache{}}
+	return ctrl.NewControllerManagedBy(manager).Named("agent").
+		Watches(&nodev1.NodeCache{}, toOwn).
+		WatchesRawSource(source.Channel(begin, toOwn)).
+		Complete(a)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"flag"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/sluice-cache/sluice/operator/certificate"
+	"github.com/sluice-cache/sluice/operator/ownership"
+	"github.com/sluice-cache/sluice/operator/policy"
+	"github.com/sluice-cache/sluice/operator/wiring"
+)
+
+// controllerFlags are what the chart sets.
+type controllerFlags struct {
+	namespace, service, policyFile, image, metrics, health, certificateSecret string
+	webhookPort                                                               int
+	logging                                                                   zap.Options
+}
+
+func parseControllerFlags(arguments []string) (controllerFlags, error) {
+	var f controllerFlags
+	flags := flag.NewFlagSet("controller", flag.ExitOnError)
+	flags.StringVar(&f.namespace, "namespace", "sluice-system", "the operator's own namespace: its Secret and its lease are there")
+	flags.StringVar(&f.service, "service", "sluice-operator", "the Service that the API server calls the webhooks by")
+	flags.StringVar(&f.certificateSecret, "certificate-secret", "sluice-operator-certificate", "the Secret for the webhooks' certificate, which the operator makes")
+	flags.StringVar(&f.policyFile, "policy", "", "a file with what Datasets may be (docs/policy.md); absent: every network source, no directory of a node")
+	flags.StringVar(&f.image, "image", "", "the image of this program, for the pods of DataLoads (required)")
+	flags.StringVar(&f.metrics, "metrics", ":8080", "where metrics are served; 0: nowhere")
+	flags.StringVar(&f.health, "health", ":8081", "where /healthz and /readyz are served")
+	flags.IntVar(&f.webhookPort, "webhook-port", 9443, "where the API server calls")
+	f.logging.BindFlags(flags)
+	if err := flags.Parse(arguments); err != nil {
+		return f, err
+	}
+	if f.image == "" {
+		return f, fmt.Errorf("--image is missing; it is this program's own image")
+	}
+	return f, nil
+}
+
+func runController(arguments []string) error {
+	flags, err := parseControllerFlags(arguments)
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&flags.logging)))
+	allowed, err := policy.Load(flags.policyFile)
+	if err != nil {
+		return fmt.Errorf("--policy: %w", err)
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	config.QPS, config.Burst = 100, 200 // some thousand Datasets at a time are worked on when the operator starts
+	scheme := wiring.Scheme()
+	direct, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return err
+	}
+	ctx := ctrl.SetupSignalHandler()
+	if err := ownership.Check(ctx, direct, wiring.OwnedCRDs()); err != nil {
+		return err
+	}
+	keeper := &certificate.Keeper{
+		Client: direct, Secret: client.ObjectKey{Namespace: flags.namespace, Name: flags.certificateSecret},
+		Hosts: []string{fmt.Sprintf("%s.%s.svc", flags.service, flags.namespace)}, Trust: wiring.Trust(direct), Now: time.Now,
+	}
+	if err := keeper.Refresh(ctx); err != nil { // webhooks convert what the caches are about to read
+		return fmt.Errorf("the webhooks' certificate: %w", err)
+	}
+	operator, err := newManager(config, scheme, flags, keeper)
+	if err != nil {
+		return err
+	}
+	if err := wiring.Setup(ctx, operator, wiring.Settings{Image: flags.image, Policy: allowed, Now: time.Now}); err != nil {
+		return err
+	}
+	if err := watch(operator, keeper); err != nil {
+		return err
+	}
+	return operator.Start(ctx)
+}
+
+func newManager(config *rest.Config, scheme *runtime.Scheme, flags controllerFlags, keeper *certificate.Keeper) (ctrl.Manager, error) {
+	return ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Metrics:                       metricsserver.Options{BindAddress: flags.metrics},
+		HealthProbeBindAddress:        flags.health,
+		LeaderElection:                true,
+		LeaderElectionID:              "sluice-operator",
+		LeaderElectionNamespace:       flags.namespace,
+		LeaderElectionReleaseOnCancel: true,
+		WebhookServer: webhook.NewServer(webhook.Options{Port: flags.webhookPort, TLSOpts: []func(*tls.Config){func(c *tls.Config) {
+			c.MinVersion, c.GetCertificate = tls.VersionTLS13, keeper.GetCertificate
+		}}}),
+		Cache: wiring.Caches(),
+	})
+}
+
+// watch has the certificate kept and the ownership checked as long as the operator runs, and probes answered.
+func watch(m ctrl.Manager, keeper *certificate.Keeper) error {
+	if err := m.Add(keeper); err != nil {
+		return err
+	}
+	if err := m.Add(manager.RunnableFunc(watchOwnership(m.GetAPIReader()))); err != nil {
+		return err
+	}
+	if err := m.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return m.AddReadyzCheck("certificate", readiness(keeper))
+}
+
+func readiness(keeper *certificate.Keeper) healthz.Checker {
+	return func(*http.Request) error { return keeper.IsReady() }
+}
+
+// watchOwnership ends the operator when Fluid is installed beside it later.
+func watchOwnership(reader client.Reader) func(context.Context) error {
+	const every = time.Minute
+	return func(ctx context.Context) error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(every):
+			}
+			if err := ownership.Check(ctx, reader, wiring.OwnedCRDs()); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}

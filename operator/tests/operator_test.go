@@ -1,0 +1,240 @@
+// Package tests runs the whole operator, as the program puts it together, against a real API server: conversion,
+// admission, controllers. Nodes are played: their agents' reports are written by the test.
+package tests
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/yaml"
+
+	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
+	"github.com/sluice-cache/sluice/operator/certificate"
+	"github.com/sluice-cache/sluice/operator/policy"
+	"github.com/sluice-cache/sluice/operator/testing/apiserver"
+	"github.com/sluice-cache/sluice/operator/wiring"
+)
+
+// api is the administrator's client of the one server that all tests share. Each test has a namespace of its own.
+var api client.Client
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	log.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
+	server, err := apiserver.Launch()
+	if err != nil {
+		return 1, err
+	}
+	defer server.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if api, err = client.New(server.Config, client.Options{Scheme: wiring.Scheme()}); err != nil {
+		return 1, err
+	}
+	ended := make(chan error, 1)
+	if err := begin(ctx, server, ended); err != nil {
+		return 1, err
+	}
+	code := m.Run()
+	cancel()
+	return code, <-ended
+}
+
+// begin installs deploy/'s objects, with webhooks at an address instead of a Service, and starts the operator.
+func begin(ctx context.Context, server *apiserver.Server, ended chan<- error) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	listener.Close()
+	if err := install(ctx, fmt.Sprintf("https://localhost:%d", port)); err != nil {
+		return err
+	}
+	keeper := &certificate.Keeper{
+		Client: api, Secret: client.ObjectKey{Namespace: "sluice-system", Name: "certificate"},
+		Hosts: []string{"localhost"}, Trust: wiring.Trust(api), Now: time.Now,
+	}
+	if err := keeper.Refresh(ctx); err != nil {
+		return err
+	}
+	manager, err := ctrl.NewManager(server.Config, ctrl.Options{
+		Scheme: wiring.Scheme(), Cache: wiring.Caches(), Metrics: metricsserver.Options{BindAddress: "0"},
+		WebhookServer: webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, TLSOpts: []func(*tls.Config){
+			func(c *tls.Config) { c.GetCertificate = keeper.GetCertificate },
+		}}),
+	})
+	if err != nil {
+		return err
+	}
+	allowed := policy.Policy{Namespaces: map[string]policy.Quotas{"quota": {"MEM": "1Gi"}}, LocalPaths: []string{"/data"}}
+	if err := wiring.Setup(ctx, manager, wiring.Settings{Image: "sluice", Policy: allowed, Now: time.Now}); err != nil {
+		return err
+	}
+	go func() { ended <- manager.Start(ctx) }()
+	return until(30*time.Second, func() error {
+		connection, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &tls.Config{InsecureSkipVerify: true}) // whether it listens
+		if err == nil {
+			connection.Close()
+		}
+		return err
+	})
+}
+
+func install(ctx context.Context, url string) error {
+	if err := create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "sluice-system"}}); err != nil {
+		return err
+	}
+	files, err := filepath.Glob("../../deploy/helm/sluice/files/crds/*.yaml")
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("no CustomResourceDefinitions are there: %w", err)
+	}
+	for _, file := range files {
+		crd := &apiextensionsv1.CustomResourceDefinition{}
+		if err := read(file, crd); err != nil {
+			return err
+		}
+		if crd.Spec.Conversion != nil {
+			crd.Spec.Conversion.Webhook.ClientConfig = &apiextensionsv1.WebhookClientConfig{URL: ptr.To(url + "/convert")}
+		}
+		if err := create(ctx, crd); err != nil {
+			return err
+		}
+		if err := until(30*time.Second, func() error { return established(ctx, crd.Name) }); err != nil {
+			return err
+		}
+	}
+	return installWebhooks(ctx, url)
+}
+
+func established(ctx context.Context, name string) error {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := api.Get(ctx, client.ObjectKey{Name: name}, crd); err != nil {
+		return err
+	}
+	for _, condition := range crd.Status.Conditions {
+		if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not established", name)
+}
+
+func installWebhooks(ctx context.Context, url string) error {
+	validating := &admissionv1.ValidatingWebhookConfiguration{}
+	mutating := &admissionv1.MutatingWebhookConfiguration{}
+	if err := read("testdata/webhooks-validating.yaml", validating); err != nil {
+		return err
+	}
+	if err := read("testdata/webhooks-mutating.yaml", mutating); err != nil {
+		return err
+	}
+	for i := range validating.Webhooks {
+		validating.Webhooks[i].ClientConfig = admissionv1.WebhookClientConfig{URL: ptr.To(url + *validating.Webhooks[i].ClientConfig.Service.Path)}
+	}
+	for i := range mutating.Webhooks {
+		mutating.Webhooks[i].ClientConfig = admissionv1.WebhookClientConfig{URL: ptr.To(url + *mutating.Webhooks[i].ClientConfig.Service.Path)}
+	}
+	if err := create(ctx, validating); err != nil {
+		return err
+	}
+	return create(ctx, mutating)
+}
+
+func create(ctx context.Context, object client.Object) error {
+	if err := api.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("%T %s: %w", object, object.GetName(), err)
+	}
+	return nil
+}
+
+func read(file string, into any) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return yaml.UnmarshalStrict(text, into)
+}
+
+// until polls, and returns the last error when it is too late.
+func until(limit time.Duration, check func() error) error {
+	var err error
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err = check(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// node plays a node with a cache that is ready.
+func node(t *testing.T, name string, volumes ...nodev1.Volume) {
+	t.Helper()
+	ctx := t.Context()
+	must(t, create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}))
+	cache := &nodev1.NodeCache{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	must(t, create(ctx, cache))
+	report(t, name, func(status *nodev1.NodeCacheStatus) {
+		status.Tiers = []nodev1.Tier{{Medium: "ssd", QuotaBytes: 100 << 30, InService: true}}
+		status.Volumes = volumes
+		status.Conditions = []metav1.Condition{{Type: "Ready", Status: "True", Reason: "Serving", LastTransitionTime: metav1.Now()}}
+	})
+	t.Cleanup(func() {
+		_ = api.Delete(context.Background(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		_ = api.Delete(context.Background(), cache)
+	})
+}
+
+// report is what the node's agent would write.
+func report(t *testing.T, name string, change func(*nodev1.NodeCacheStatus)) {
+	t.Helper()
+	must(t, until(10*time.Second, func() error {
+		cache := &nodev1.NodeCache{}
+		if err := api.Get(t.Context(), client.ObjectKey{Name: name}, cache); err != nil {
+			return err
+		}
+		change(&cache.Status)
+		cache.Status.Reported = ptr.To(metav1.Now())
+		return api.Status().Update(t.Context(), cache)
+	}))
+}
+
+func namespace(t *testing.T, name string) string {
+	t.Helper()
+	must(t, create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}))
+	return name
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
