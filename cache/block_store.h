@@ -159,6 +159,7 @@ class BlockStore {
   void BeginAdopting(const Owner& owner);
   io::Task<void> AdoptInBackground(Owner owner);
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
+  io::Task<bool> MoveBlock(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
   io::Task<void> MoveAll(std::shared_ptr<Object> object, uint8_t to, Admission admission);
   io::Task<void> Promote(std::shared_ptr<Object> object, uint32_t block, uint8_t to);
   // Tells the policies: a block has come into its tier, or is about to leave it.

@@ -5,6 +5,14 @@
 namespace sluice::cache {
 
 io::Task<bool> BlockStore::Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission) {
+  // Not forgotten while there is a file of it to be made, or to be taken back.
+  object->opens().fetch_add(1);
+  const bool moved = co_await MoveBlock(object, block, to, admission);
+  Release(object);
+  co_return moved;
+}
+
+io::Task<bool> BlockStore::MoveBlock(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission) {
   const auto from = object->TierOf(block);
   if (!from || *from == to || !MayLeave(*object) || !IsOpen(*by_medium_[to], *object)) co_return false;
   const AlignedBuffer buffer(object->BlockLength(block));
