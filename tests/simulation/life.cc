@@ -112,6 +112,54 @@ void Life::CheckBudgets() {
     world_.Check(tier.used_bytes() <= options.quota_bytes, "budget", "the {} tier uses {} bytes of {}", tier.name(),
                  tier.used_bytes(), options.quota_bytes);
   }
+  CheckLimits();
+}
+
+// Beyond a quota that was lowered it may only become less.
+void Life::CheckLimits() {
+  for (auto& [dataset, budget] : budgets_) {
+    for (const cache::TierOptions& options : setup_.tiers) {
+      const auto medium = static_cast<uint8_t>(options.medium);
+      const uint64_t used_bytes = budget.account->in(medium).used_bytes();
+      if (budget.limits) {
+        const auto& limit = budget.limits->media[medium];
+        const uint64_t quota_bytes = limit ? limit->quota_bytes : 0;
+        world_.Check(used_bytes <= std::max(quota_bytes, budget.used_bytes[medium]), "budget",
+                     "'{}' uses {} bytes of tier {}, of {}; it had {}", dataset, used_bytes, medium, quota_bytes,
+                     budget.used_bytes[medium]);
+      }
+      budget.used_bytes[medium] = used_bytes;
+    }
+  }
+}
+
+void Life::SetLimits(const std::string& dataset, const std::optional<cache::CacheLimits>& limits) {
+  CheckLimits();
+  Budget& budget = budgets_[dataset];
+  if (budget.account == nullptr) budget.account = store().AccountOf(dataset);
+  budget.limits = limits;
+  for (const auto& tier : store().tiers()) {
+    budget.used_bytes[tier->index()] = budget.account->in(tier->index()).used_bytes();
+  }
+  auto given = limits;
+  for (size_t medium = 0; given && medium < cache::kMedia; ++medium) {
+    auto& limit = given->media[medium];
+    world_.Note("limits: '{}' may have {} bytes of tier {}", dataset, limit ? limit->quota_bytes : 0, medium);
+    if (limit && world_.plant == Plant::kLargeLimit) limit->quota_bytes *= 2;
+  }
+  if (!given) world_.Note("limits: '{}' may have all", dataset);
+  store().SetLimits(budget.account, dataset, given);
+}
+
+std::optional<cache::CacheLimits> Life::DrawLimits(Random& random) const {
+  if (random.OneIn(4)) return std::nullopt;
+  cache::CacheLimits limits;
+  for (const cache::TierOptions& options : setup_.tiers) {
+    if (random.OneIn(3)) continue;
+    const uint64_t blocks = random.Below(options.quota_bytes / setup_.block_size_bytes + 4);
+    limits.media[static_cast<size_t>(options.medium)] = {blocks * setup_.block_size_bytes, {}, {}};
+  }
+  return limits;
 }
 
 void Life::CheckError(const Status& error, const std::string& what) {
@@ -148,9 +196,34 @@ void Life::CheckAddsUp() {
                  tier->used_bytes(), bytes);
     world_.Check(tier->policy().size() == blocks, "zero", "the {} tier's policy has {} blocks of {}", tier->name(),
                  tier->policy().size(), blocks);
+    CheckParts(*tier);
     const uint64_t allocated = medium_.AllocatedBytes(tier->index());
     world_.Check(allocated <= bytes || !knows_space_ || device_->left_holes(), "space",
                  "the {} tier's files take {} bytes for blocks of {}", tier->name(), allocated, bytes);
+  }
+}
+
+// What the datasets have of the tier, and what their policies know of it.
+void Life::CheckParts(const cache::Tier& tier) {
+  const auto objects = store().Objects();
+  for (const auto& [dataset, budget] : budgets_) {
+    uint64_t bytes = 0;
+    size_t blocks = 0;
+    for (const auto& object : objects) {
+      if (object->account != budget.account) continue;
+      bytes += object->seal(tier.index()).dead_bytes;
+      for (uint32_t block = 0; block < object->block_count(); ++block) {
+        if (object->TierOf(block) != tier.index()) continue;
+        ++blocks;
+        bytes += cache::Tier::Footprint(object->BlockLength(block));
+      }
+    }
+    const cache::Account::Part& part = budget.account->in(tier.index());
+    world_.Check(part.used_bytes() == bytes, "zero", "'{}' counts {} bytes in the {} tier and has blocks of {}",
+                 dataset, part.used_bytes(), tier.name(), bytes);
+    world_.Check(!part.is_limited() || part.policy().size() == blocks, "zero",
+                 "the policy of '{}' in the {} tier has another number of blocks than {}", dataset, tier.name(),
+                 blocks);
   }
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 
 #include "cache/cache.h"
 #include "tests/simulation/device.h"
@@ -58,6 +59,11 @@ class Life {
   // Who uses the cache; the life outlasts them.
   io::Gate& users() { return users_; }
 
+  // Gives a dataset limits, as a mount does, and looks that they are kept to.
+  void SetLimits(const std::string& dataset, const std::optional<cache::CacheLimits>& limits);
+  // Of any size, of some of the tiers; or none.
+  std::optional<cache::CacheLimits> DrawLimits(Random& random) const;
+
   // An error that a reader got. It must be the source's.
   void CheckError(const Status& error, const std::string& what);
   void CheckBudgets();
@@ -73,6 +79,8 @@ class Life {
  private:
   void Open(std::string root);
   static io::Task<void> Watch(Life* life);
+  void CheckLimits();
+  void CheckParts(const cache::Tier& tier);
   void CheckZero();
   bool IsIdle() const;
 
@@ -86,6 +94,12 @@ class Life {
   std::shared_ptr<source::Source> source_;
   std::unique_ptr<Registry> metrics_;
   std::unique_ptr<cache::Cache> cache_;
+  struct Budget {
+    std::shared_ptr<cache::Account> account;
+    std::optional<cache::CacheLimits> limits;
+    std::array<uint64_t, cache::kMedia> used_bytes{};  // at the last look
+  };
+  std::map<std::string, Budget> budgets_;  // by dataset
   std::list<std::pair<Instant, std::string>> operations_;
   io::Gate users_;
   io::Gate watch_;

@@ -31,6 +31,10 @@ class Origin {
   const OriginObject* Find(const std::string& path) const;
   uint32_t block_size_bytes() const { return block_size_bytes_; }
 
+  // The objects are of two datasets, each with an account of its own.
+  static constexpr std::string_view kDatasets[] = {"even", "odd"};
+  static std::string DatasetOf(const OriginObject& object) { return std::string(kDatasets[object.number % 2]); }
+
   // Another version, often of another size.
   void Replace(size_t number);
 

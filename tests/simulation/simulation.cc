@@ -22,6 +22,11 @@ void StartUsers(Life& life, Random& random, uint64_t number) {
   if (random.OneIn(2)) io::Spawn(RunAdministrator(&life, own("administrator", 0)));
   if (random.OneIn(2)) io::Spawn(RunHolder(&life, own("holder", 0)));
   io::Spawn(RunReplacer(&life, own("replacer", 0)));
+  Random limits = own("limits", 0);
+  for (const std::string_view dataset : Origin::kDatasets) {
+    life.SetLimits(std::string(dataset), limits.OneIn(2) ? life.DrawLimits(limits) : std::nullopt);
+  }
+  if (limits.OneIn(2)) io::Spawn(RunLimiter(&life, limits));
 }
 
 class Run {

@@ -17,7 +17,7 @@
 //
 //   bytes      what is read is what the source has, in the version that was opened; held files do not change
 //   one-fetch  a block is fetched once at a time
-//   budget     quotas of the tiers, memory and number of fetches
+//   budget     quotas of the tiers, and of datasets in them; memory and number of fetches
 //   errors     a reader gets no error but the source's
 //   zero       what is counted is what there is, and nothing is left in the end: blocks, objects, descriptors
 //   space      files take no more than the blocks in them

@@ -18,8 +18,8 @@ Opened Open(Life& life, Random& random) {
   // Some are read more often than others.
   const size_t number = random.OneIn(2) ? random.Below(count) : random.Below(std::min<size_t>(count, 4));
   const OriginObject& about = life.origin().object(number);
-  return {about, life.store().Acquire({"dataset", about.path, Origin::VersionName(about.version), about.size_bytes,
-                                       life.origin().block_size_bytes()})};
+  return {about, life.store().Acquire({Origin::DatasetOf(about), about.path, Origin::VersionName(about.version),
+                                       about.size_bytes, life.origin().block_size_bytes()})};
 }
 
 void CheckBytes(Life& life, const OriginObject& about, uint64_t offset_bytes, std::span<const std::byte> bytes,
@@ -183,11 +183,21 @@ io::Task<void> RunReplacer(Life* life, Random random) {
   }
 }
 
+io::Task<void> RunLimiter(Life* life, Random random) {
+  const io::Gate::Holder holder = life->users().Enter();
+  while (!life->stopping) {
+    const std::string_view dataset = Origin::kDatasets[random.Below(std::size(Origin::kDatasets))];
+    life->SetLimits(std::string(dataset), life->DrawLimits(random));
+    co_await life->world().loop.Sleep(std::chrono::microseconds(random.Between(10, 100'000)));
+  }
+}
+
 io::Task<void> ReadAll(Life* life) {
   for (size_t number = 0; number < life->origin().count(); ++number) {
     const OriginObject& about = life->origin().object(number);
-    const Opened opened{about, life->store().Acquire({"dataset", about.path, Origin::VersionName(about.version),
-                                                      about.size_bytes, life->origin().block_size_bytes()})};
+    const Opened opened{about,
+                        life->store().Acquire({Origin::DatasetOf(about), about.path, Origin::VersionName(about.version),
+                                               about.size_bytes, life->origin().block_size_bytes()})};
     const bool good = co_await ReadAndCheck(*life, opened, {0, about.size_bytes});
     life->world().Check(good, "progress", "{} cannot be read although nothing fails any more", about.path);
     life->store().Release(opened.object);

@@ -14,6 +14,8 @@ io::Task<void> RunAdministrator(Life* life, Random random);
 // Reads files directly, as the kernel does for passthrough: what it holds must not change.
 io::Task<void> RunHolder(Life* life, Random random);
 io::Task<void> RunReplacer(Life* life, Random random);
+// Changes the limits of datasets.
+io::Task<void> RunLimiter(Life* life, Random random);
 
 // Reads everything once, when nothing fails any more.
 io::Task<void> ReadAll(Life* life);

@@ -61,11 +61,12 @@ enum class Plant : uint8_t {
   kLostHandle,     // a reader forgets to close an object
   kSilentSource,   // a request to the source is never answered
   kStrangeErrors,  // the source's error gives away none of its faults
+  kLargeLimit,     // a dataset is given more than its limit
   kForgottenSeal,  // nobody is told that a file is sealed which an earlier life has sealed
 };
-inline constexpr std::string_view kPlantNames[] = {"none",   "wrong-version", "bit-flip",    "double-fetch",
-                                                   "quota",  "no-holes",      "lost-handle", "silent-source",
-                                                   "errors", "forgotten-seal"};
+inline constexpr std::string_view kPlantNames[] = {"none",   "wrong-version", "bit-flip",      "double-fetch",
+                                                   "quota",  "no-holes",      "lost-handle",   "silent-source",
+                                                   "errors", "limit",         "forgotten-seal"};
 
 // How often what fails, of 10,000. Each seed has some kinds of faults and not others, so that they do not hide each
 // other: a device that fails at once is never slow.
