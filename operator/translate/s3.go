@@ -6,20 +6,24 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 var bucketPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// translate a source that speaks the S3 API.
-func (p provider) translate(scheme, mountPoint string, at *field.Path, layers []layer) (Source, []Warning, field.ErrorList) {
+// translate a source that speaks the S3 API; `rest` is its URI after the "://".
+func (p provider) translate(scheme, rest string, at *field.Path, layers []layer) (Source, []Warning, field.ErrorList) {
 	settings, warnings, errs := settle(scheme, layers)
-	uri, err := bucketURI(scheme, mountPoint)
+	uri, err := bucketURI(scheme, rest)
 	if err != nil {
-		errs = append(errs, field.Invalid(at.Child("mountPoint"), mountPoint, err.Error()))
+		errs = append(errs, field.Invalid(at.Child("mountPoint"), scheme+"://"+rest, err.Error()))
 	}
 	source := Source{URI: uri, Region: settings[region].value}
+	if strings.ContainsFunc(source.Region, isNoWord) {
+		errs = append(errs, field.Invalid(settings[region].path, source.Region, "is not the name of a region, such as us-east-1"))
+	}
 	warning, invalid := p.locate(scheme, &source, settings, at)
 	if warning != nil {
 		warnings = append(warnings, *warning)
@@ -31,8 +35,12 @@ func (p provider) translate(scheme, mountPoint string, at *field.Path, layers []
 	return source, warnings, appendErrors(errs, invalid)
 }
 
-func bucketURI(scheme, mountPoint string) (string, error) {
-	bucket, prefix, _ := strings.Cut(mountPoint[len(scheme)+len("://"):], "/")
+func isNoWord(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>/", r)
+}
+
+func bucketURI(scheme, rest string) (string, error) {
+	bucket, prefix, _ := strings.Cut(rest, "/")
 	switch {
 	case strings.Contains(bucket, "@"):
 		return "", fmt.Errorf("holds credentials, which all who may read this object could read; put them in a Secret, and name that in encryptOptions")
@@ -102,7 +110,7 @@ func endpointURL(given setting, encrypted string) (*url.URL, *Warning, error) {
 	}
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "" || parsed.User != nil ||
-		parsed.RawQuery != "" || parsed.Fragment != "" || strings.ContainsAny(text, " \t\r\n<>") {
+		parsed.RawQuery != "" || parsed.Fragment != "" || strings.ContainsFunc(text, func(r rune) bool { return isNoWord(r) && r != '/' }) {
 		return nil, nil, fmt.Errorf("is not the URL of a server; write https://HOST[:PORT]")
 	}
 	return parsed, warning, nil

@@ -52,7 +52,7 @@ var plainSchemes = map[string]string{
 	"http":    "a file, or a manifest of files: https://HOST/FILE, https://HOST/LIST.json#manifest",
 	"https":   "a file, or a manifest of files: https://HOST/FILE, https://HOST/LIST.json#manifest",
 	"local":   "a directory of each node, if the cluster's policy allows it: local:///DIRECTORY",
-	"file":    "the same: file:///DIRECTORY",
+	"file":    "a directory of each node, if the cluster's policy allows it: local:///DIRECTORY",
 	"pvc":     "a PersistentVolumeClaim of the namespace: pvc://CLAIM/PATH",
 	"dataset": "another Dataset, if its owner consents: dataset://NAMESPACE/NAME/PATH",
 }

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -80,11 +81,11 @@ func translateSource(mountPoint string, at *field.Path, layers ...layer) (Source
 	uri := at.Child("mountPoint")
 	scheme, rest, ok := strings.Cut(mountPoint, "://")
 	scheme = strings.ToLower(scheme)
-	if !ok || scheme == "" {
+	if !ok || scheme == "" || strings.ContainsFunc(mountPoint, unicode.IsControl) {
 		return Source{}, nil, field.ErrorList{field.Invalid(uri, mountPoint, "is not a URI; write one such as s3://BUCKET/PREFIX")}
 	}
 	if s3, ok := providers[scheme]; ok {
-		return s3.translate(scheme, mountPoint, at, layers)
+		return s3.translate(scheme, rest, at, layers)
 	}
 	if _, ok := plainSchemes[scheme]; !ok {
 		return Source{}, nil, field.ErrorList{unreadable(scheme, mountPoint, uri)}

@@ -2,6 +2,8 @@ package translate
 
 import (
 	"fmt"
+	"net/url"
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -162,6 +164,14 @@ func TestMounts(t *testing.T) {
 		{name: "MinIO without an endpoint", mount: `{mountPoint: "minio://b"}`, errors: []string{"such as https://HOST:PORT"}},
 		{name: "an endpoint to be filled in", mount: `{mountPoint: "s3://b", options: {endpoint: <S3_ENDPOINT>}}`, errors: []string{`options[endpoint]: Invalid value: "<S3_ENDPOINT>": is not the URL of a server`}},
 		{name: "an endpoint of another protocol", mount: `{mountPoint: "s3://b", options: {endpoint: "tcp://h"}}`, errors: []string{"is not the URL of a server"}},
+		{name: "a region to be filled in", mount: `{mountPoint: "s3://b", options: {region: <REGION>}}`, errors: []string{"options[region]: Invalid value: \"<REGION>\": is not the name of a region"}},
+		{name: "a line break", mount: `{mountPoint: "s3://b/x\n"}`, errors: []string{"is not a URI"}},
+		{name: "the same credential under two names", mount: `{mountPoint: "s3://b", encryptOptions: [{name: aws.accessKeyId, valueFrom: {secretKeyRef: {name: keys, key: a}}},
+			{name: accessKeyId, valueFrom: {secretKeyRef: {name: keys, key: a}}}, {name: secretAccessKey, valueFrom: {secretKeyRef: {name: keys, key: s}}}]}`,
+			want: Mount{"/", Source{URI: "s3://b", Credentials: keys}}},
+		{name: "two credentials", mount: `{mountPoint: "s3://b", encryptOptions: [{name: aws.accessKeyId, valueFrom: {secretKeyRef: {name: keys, key: b}}},
+			{name: accessKeyId, valueFrom: {secretKeyRef: {name: keys, key: a}}}, {name: secretAccessKey, valueFrom: {secretKeyRef: {name: keys, key: s}}}]}`,
+			errors: []string{"encryptOptions[1]: Invalid value: \"accessKeyId\": says another accessKeyId than aws.accessKeyId"}},
 		{name: "no truth value", mount: `{mountPoint: "s3://b", options: {pathStyle: sometimes}}`, errors: []string{"is neither true nor false"}},
 		{name: "two endpoints", mount: `{mountPoint: "s3://b", options: {endpoint: "http://a", fs.s3.endpoint: "http://b"}}`, errors: []string{"options[fs.s3.endpoint]: Invalid value: \"fs.s3.endpoint\": says another endpoint than endpoint; leave one of them out"}},
 		{name: "a plain credential", mount: `{mountPoint: "s3://b", options: {aws.secretKey: hunter2}}`, errors: []string{"spec.mounts[0].options[aws.secretKey]: Forbidden: all who may read this object could read the credential; put it in a Secret"}},
@@ -184,6 +194,35 @@ func TestMounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is taken for a source can be one: nothing that the node plane would refuse, or read otherwise.
+func FuzzMounts(f *testing.F) {
+	f.Add("s3://bucket/prefix", "https://host:9000", "region", "/path")
+	f.Add("https://h/f#manifest", "h", "", "a/../b")
+	f.Add("local:///x", "", "\n", "//")
+	f.Fuzz(func(t *testing.T, mountPoint, endpoint, region, where string) {
+		spec := &v1alpha1.DatasetSpec{Mounts: []v1alpha1.Mount{{MountPoint: mountPoint, Path: where,
+			Options: map[string]string{"endpoint": endpoint, "region": region}}}}
+		mounts, _, errs := Mounts(spec, nil)
+		if len(errs) > 0 {
+			return
+		}
+		got := mounts[0]
+		for _, word := range []string{got.Endpoint, got.Region} {
+			if strings.ContainsAny(word, " \n\t<>") {
+				t.Errorf("%q holds a blank", word)
+			}
+		}
+		for _, text := range []string{got.URI, got.Endpoint} {
+			if parsed, err := url.Parse(text); err != nil || parsed.User != nil {
+				t.Errorf("%q: %v, %v", text, parsed, err)
+			}
+		}
+		if got.Path != path.Clean("/"+got.Path) {
+			t.Errorf("path %q", got.Path)
+		}
+	})
 }
 
 func TestMountsTogether(t *testing.T) {

@@ -42,9 +42,10 @@ type DataLoadSpec struct {
 	// +sluice:change=live
 	// +sluice:why=it holds from the next run on
 	Target []TargetPath `json:"target,omitempty"`
-	// Options: bytesPerSecond is how much each node reads from the source at most: 100Mi. Others
-	// have no effect.
+	// Options: bytesPerSecond is how much each node reads from the source at most ("100Mi"), metadataOnly ("true") reads
+	// names and no data, publishNative ("true") brings the data into one tier. Others have no effect.
 	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	Options map[string]string `json:"options,omitempty"`
 	// PodMetadata has no effect here: no pod is made, data is loaded by the node daemons.
 	// +sluice:change=ignored

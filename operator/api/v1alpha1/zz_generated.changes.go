@@ -90,7 +90,7 @@ var Changes = map[string][]changes.Field{
 		{Path: "spec.dataset", Change: "refused", Why: "a load of another Dataset is another DataLoad", Default: "", Required: false},
 		{Path: "spec.loadMetadata", Change: "live", Why: "it holds from the next run on", Default: "", Required: false},
 		{Path: "spec.target", Change: "live", Why: "it holds from the next run on", Default: "", Required: false},
-		{Path: "spec.options", Change: "live", Why: "", Default: "", Required: false},
+		{Path: "spec.options", Change: "live", Why: "it holds from the next run on", Default: "", Required: false},
 		{Path: "spec.podMetadata", Change: "ignored", Why: "no pod is made, data is loaded by the node daemons", Default: "", Required: false},
 		{Path: "spec.affinity", Change: "ignored", Why: "no pod is made", Default: "", Required: false},
 		{Path: "spec.tolerations", Change: "ignored", Why: "no pod is made", Default: "", Required: false},
