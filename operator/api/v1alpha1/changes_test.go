@@ -15,19 +15,11 @@ func TestEveryFieldSaysHowItChanges(t *testing.T) {
 	if len(read) != len(kinds) {
 		t.Errorf("%d kinds were read, there are %d", len(read), len(kinds))
 	}
+	for _, problem := range changes.Problems(read) {
+		t.Error(problem)
+	}
 	for kind, fields := range read {
-		for _, field := range fields {
-			switch {
-			case field.Path == "spec":
-			case field.Change == "":
-				t.Errorf("%s: %s: neither it nor what it is part of has a +sluice:change", kind, field.Path)
-			case field.Change == changes.Ignored && field.Why == "":
-				t.Errorf(`%s: %s is ignored; its comment must say "has no effect here: " and why`, kind, field.Path)
-			case field.Doc == "":
-				t.Errorf("%s: %s has no comment", kind, field.Path)
-			}
-		}
-		said := slices.DeleteFunc(fields, func(field changes.Field) bool { return field.Change == "" || field.Inherited })
+		said := changes.Said(fields)
 		for i := range said {
 			said[i].Doc = ""
 		}

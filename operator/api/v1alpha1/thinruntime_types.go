@@ -131,6 +131,8 @@ type ThinFuse struct {
 	Resources *PodFragment `json:"resources,omitempty"`
 	// Options of the mount. Those that say where and how a source is reached, and Sluice's own volume parameters, are
 	// taken (docs/fluid.md); the others have no effect.
+	// +sluice:change=live
+	// +sluice:why=but for parameters that the Dataset's spec.volume refuses to change
 	Options map[string]string `json:"options,omitempty"`
 	// NodeSelector has no effect here: the node daemon serves all nodes.
 	// +sluice:change=ignored

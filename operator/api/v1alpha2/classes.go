@@ -6,7 +6,8 @@ import (
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
 )
 
-// CacheRuntimeClass is what CacheRuntimes name. Sluice is one engine: any class is accepted, nothing of its pods runs.
+// CacheRuntimeClass is what CacheRuntimes name. Sluice is one engine: any class is accepted, nothing of its pods runs; its
+// options are defaults.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:storageversion
@@ -15,13 +16,18 @@ type CacheRuntimeClass struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// FileSystemType is a name for people.
+	// FileSystemType has no effect here: it is a name for people.
+	// +sluice:change=ignored
+	// +kubebuilder:validation:Required
 	FileSystemType string `json:"fileSystemType"`
-	// Topology has no effect here: there are no pods of a runtime.
+	// Topology: its options are taken where a CacheRuntime does not say them itself.
+	// +sluice:change=live
 	Topology *v1alpha1.RuntimeTopology `json:"topology,omitempty"`
 	// ExtraResources have no effect here: there are no pods of a runtime.
+	// +sluice:change=ignored
 	ExtraResources *v1alpha1.RuntimeExtraResources `json:"extraResources,omitempty"`
 	// DataOperationSpecs have no effect here: the nodes' caches do the work themselves.
+	// +sluice:change=ignored
 	DataOperationSpecs []v1alpha1.DataOperationSpec `json:"dataOperationSpecs,omitempty"`
 }
 

@@ -66,6 +66,7 @@ type CacheSpec struct {
 
 // CacheTier is one medium of a node.
 type CacheTier struct {
+	// Medium is MEM, SSD or HDD.
 	// +kubebuilder:validation:Enum=MEM;SSD;HDD
 	Medium v1alpha1.MediumType `json:"medium"`
 	// Quota of the dataset on each node. Absent: as much as the tier has.

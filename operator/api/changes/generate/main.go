@@ -31,11 +31,9 @@ var Changes = map[string][]changes.Field{
 `, os.Getenv("GOPACKAGE"))
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		fmt.Fprintf(&source, "%q: {\n", kind)
-		for _, field := range kinds[kind] {
-			if field.Change != "" && !field.Inherited {
-				fmt.Fprintf(&source, "{Path: %q, Change: %q, Why: %q, Default: %q, Required: %t},\n",
-					field.Path, field.Change, field.Why, field.Default, field.Required)
-			}
+		for _, field := range changes.Said(kinds[kind]) {
+			fmt.Fprintf(&source, "{Path: %q, Change: %q, Why: %q, Default: %q, Required: %t},\n",
+				field.Path, field.Change, field.Why, field.Default, field.Required)
 		}
 		fmt.Fprintln(&source, "},")
 	}
