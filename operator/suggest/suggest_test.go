@@ -6,9 +6,9 @@ import (
 )
 
 func TestNearest(t *testing.T) {
-	candidates := []string{"endpoint", "region", "fs.oss.endpoint", "uid"}
+	candidates := []string{"endpoint", "region", "fs.oss.endpoint", "uid", "watch"}
 	for word, want := range map[string]string{
-		"endpiont": "endpoint", "Endpoint": "endpoint", "fs.oss.endpint": "fs.oss.endpoint", "uidd": "uid", "xyz": "",
+		"endpiont": "endpoint", "Endpoint": "endpoint", "fs.oss.endpint": "fs.oss.endpoint", "uidd": "uid", "uxx": "", "wathc": "watch", "xyz": "",
 		"bucket": "", "": "", "fs.oss.something": "", strings.Repeat("endpoint", 40): "",
 	} {
 		if got := Nearest(word, candidates); got != want {

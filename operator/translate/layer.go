@@ -29,6 +29,7 @@ func parseLayer(options map[string]string, encrypted []v1alpha1.EncryptOption, a
 	var settings layer
 	var warnings []Warning
 	var errs field.ErrorList
+	var unknown []string
 	inSecrets := map[string]bool{}
 	for i, given := range encrypted {
 		inSecrets[given.Name] = true
@@ -46,14 +47,14 @@ func parseLayer(options map[string]string, encrypted []v1alpha1.EncryptOption, a
 		switch {
 		case inSecrets[name]:
 		case !ok:
-			warnings = append(warnings, Warning{at.Key(name).String(), unknownOption(name, sourcesOnly)})
+			unknown = append(unknown, name)
 		case known.meaning.isCredential():
 			errs = append(errs, plainCredential(at.Key(name)))
 		default:
 			settings = append(settings, setting{option: known, name: name, value: options[name], path: at.Key(name)})
 		}
 	}
-	return settings, warnings, errs
+	return settings, append(warnings, unknownOptions(at, unknown, sourcesOnly)...), errs
 }
 
 func parseEncrypted(given v1alpha1.EncryptOption, at *field.Path) (*setting, *Warning, *field.Error) {

@@ -70,7 +70,8 @@ var otherStores = map[string]string{
 	"abfss":   "mount it on a PersistentVolumeClaim with blob-csi-driver, and write pvc://CLAIM",
 	"wasb":    "mount it on a PersistentVolumeClaim with blob-csi-driver, and write pvc://CLAIM",
 	"wasbs":   "mount it on a PersistentVolumeClaim with blob-csi-driver, and write pvc://CLAIM",
-	"alluxio": "give the store behind Alluxio itself",
+	"alluxio": "give the store behind it",
+	"curvine": "give the store behind it",
 	"tos":     "write s3://BUCKET with the endpoint of its S3 API",
 }
 

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
-	"github.com/sluice-cache/sluice/operator/suggest"
 )
 
 // CacheSettings is all that a runtime can say.
@@ -173,6 +172,7 @@ const (
 // take options: volume parameters, if those are asked for, and options of sources; what was taken before is replaced.
 func (s *CacheSettings) take(options map[string]string, path *field.Path, parameters bool) field.ErrorList {
 	var errs field.ErrorList
+	var unknown []string
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		at, value := path.Key(name), options[name]
 		parameter, isParameter := volumeParameters[name]
@@ -190,9 +190,10 @@ func (s *CacheSettings) take(options map[string]string, path *field.Path, parame
 		case isOption:
 			s.SourceOptions[name] = value
 		default:
-			s.warn(at, unknownOption(name, parameters))
+			unknown = append(unknown, name)
 		}
 	}
+	s.Warnings = append(s.Warnings, unknownOptions(path, unknown, parameters)...)
 	return errs
 }
 
@@ -207,18 +208,4 @@ func (s *CacheSettings) takeDefaults(options map[string]string) {
 // plainCredential: the value itself is left out.
 func plainCredential(path *field.Path) *field.Error {
 	return field.Forbidden(path, "all who may read this object could read the credential; put it in a Secret, and name that in encryptOptions of the Dataset")
-}
-
-func unknownOption(name string, parameters bool) string {
-	if why, ok := withoutEffect[name]; ok {
-		return "has no effect here: " + why
-	}
-	candidates := optionNames(false)
-	if parameters {
-		candidates = append(candidates, volumeParameterNames...)
-	}
-	if nearest := suggest.Nearest(name, candidates); nearest != "" {
-		return "has no effect here: it is not known; did you mean " + nearest + "?"
-	}
-	return "has no effect here: it is no option of a source that is known (docs/fluid.md)"
 }

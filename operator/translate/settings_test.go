@@ -64,7 +64,7 @@ func TestAlluxio(t *testing.T) {
 			want: settings(func(s *CacheSettings) {
 				s.SourceOptions["alluxio.underfs.s3.endpoint"], s.Parameters["metadataTtl"] = "http://m:9000", "10m"
 			}),
-			warnings: []string{"spec.properties[alluxio.user.block.size.bytes.default] has no effect here"},
+			warnings: []string{"spec.properties has options without effect here, alluxio.user.block.size.bytes.default: they are none of a source"},
 		},
 		{
 			name: "what has no effect, in Fluid's typical manifest",
@@ -100,6 +100,10 @@ func TestAlluxio(t *testing.T) {
 		},
 		{name: "percent", spec: `{tieredstore: {levels: [{mediumtype: SSD, quota: 1Gi, high: "95%"}]}}`, errors: []string{`high: Invalid value: "95%": is not a share of the quota; write one above 0 and up to 1, such as 0.95`}},
 		{name: "negative replicas", spec: `{replicas: -1}`, errors: []string{"spec.replicas: Invalid value: -1: is how many nodes data is loaded on: 0 or more"}},
+		{
+			name: "many properties of Alluxio", spec: `{properties: {a1: "", a2: "", a3: "", a4: "", a5: "", a6: "", a7: ""}}`, want: settings(nil),
+			warnings: []string{"spec.properties has options without effect here, a1, a2, a3, a4, a5 and 2 more: they are"},
+		},
 		{name: "a credential", spec: `{properties: {aws.secretKey: x}}`, errors: []string{"spec.properties[aws.secretKey]: Forbidden"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -119,7 +123,7 @@ func TestJuiceFSAndJindo(t *testing.T) {
 	jindo, errs := Jindo(parse[v1alpha1.JindoRuntimeSpec](t, `{worker: {nodeSelector: {a: b}, tolerations: [{key: gpu, operator: Exists}]}, properties: {fs.oss.endpoint: h, x: y}, networkmode: HostNetwork}`))
 	expectSettings(t, jindo, errs, settings(func(s *CacheSettings) {
 		s.NodeSelector, s.Tolerations, s.SourceOptions = map[string]string{"a": "b"}, tolerations, map[string]string{"fs.oss.endpoint": "h"}
-	}), []string{"spec.networkmode has no effect here", "spec.properties[x] has no effect here: it is no option"}, nil)
+	}), []string{"spec.networkmode has no effect here", "spec.properties has options without effect here, x:"}, nil)
 }
 
 func TestThin(t *testing.T) {
@@ -129,7 +133,7 @@ func TestThin(t *testing.T) {
 	expectSettings(t, got, errs, settings(func(s *CacheSettings) {
 		s.NodeSelector, s.Parameters = map[string]string{"a": "b"}, map[string]string{"consistency": "immutable"}
 		s.SourceOptions = map[string]string{"region": "own", "endpoint": "http://h"}
-	}), []string{"spec.fuse.image has no effect here", "spec.fuse.options[allow_other] has no effect here"}, nil)
+	}), []string{"spec.fuse.image has no effect here", "spec.fuse.options has options without effect here, allow_other:"}, nil)
 
 	spec.Worker = &v1alpha1.ThinComponent{NodeSelector: map[string]string{"c": "d"}}
 	if got, _ := Thin(spec, profile); !reflect.DeepEqual(got.NodeSelector, spec.Worker.NodeSelector) {
@@ -167,7 +171,7 @@ func TestCache(t *testing.T) {
 				s.Parameters = map[string]string{"blockSize": "4194304B", "access": "large-files", "consistency": "eventual"}
 				s.SourceOptions = map[string]string{"endpoint": "http://o", "region": "r"}
 			}),
-			warnings: []string{"spec.options[unknown] has no effect here"},
+			warnings: []string{"spec.options has options without effect here, unknown:"},
 		},
 		{
 			name: "the client's cache, if the worker has none", spec: `{runtimeClassName: c, client: {tieredStore: {levels: [{processMemory: {quota: 1Gi}}]}, nodeSelector: {a: b}, tolerations: [{key: k}]}}`,

@@ -100,6 +100,14 @@ func TestMounts(t *testing.T) {
 			want: Mount{"/", Source{URI: "s3://b", Endpoint: "https://s3.oss-cn-hangzhou.aliyuncs.com", Region: "cn-hangzhou", PathStyle: ptr.To(false)}},
 		},
 		{
+			name: "ossfs' options", mount: `{mountPoint: "oss://b", options: {oss-endpoint: oss-cn-beijing.aliyuncs.com}, encryptOptions: ` + secret("oss-access-key", "oss-secret-key") + `}`,
+			want: Mount{"/", Source{URI: "s3://b", Endpoint: "https://s3.oss-cn-beijing.aliyuncs.com", Region: "cn-beijing", PathStyle: ptr.To(false), Credentials: keys}},
+		},
+		{
+			name: "Curvine's options", mount: `{mountPoint: "s3://test", options: {endpoint_url: "http://minio:9000", region_name: us-east-1, path_style: "true"}, encryptOptions: ` + secret("access", "secret") + `}`,
+			want: Mount{"/", Source{URI: "s3://test", Endpoint: "http://minio:9000", Region: "us-east-1", PathStyle: ptr.To(true), Credentials: keys}},
+		},
+		{
 			name: "COS", mount: `{mountPoint: "cosn://b-125", options: {fs.cosn.bucket.region: ap-beijing}, encryptOptions: ` + secret("fs.cosn.userinfo.secretId", "fs.cosn.userinfo.secretKey") + `}`,
 			want: Mount{"/", Source{URI: "s3://b-125", Endpoint: "https://cos.ap-beijing.myqcloud.com", Region: "ap-beijing", PathStyle: ptr.To(false), Credentials: keys}},
 		},
@@ -132,7 +140,7 @@ func TestMounts(t *testing.T) {
 		},
 		{
 			name: "typing errors", mount: `{mountPoint: "s3://b", options: {endpiont: "http://h", alluxio.underfs.s3.threads.max: "5"}}`, want: Mount{"/", Source{URI: "s3://b"}},
-			warnings: []string{"options[alluxio.underfs.s3.threads.max] has no effect here: it is no option", "options[endpiont] has no effect here: it is not known; did you mean endpoint?"},
+			warnings: []string{"options[endpiont] has no effect here: it is not known; did you mean endpoint?", "spec.mounts[0].options has options without effect here, alluxio.underfs.s3.threads.max:"},
 		},
 		{
 			name: "options of another store", mount: `{mountPoint: "s3://b", options: {fs.oss.endpoint: "https://h"}}`, want: Mount{"/", Source{URI: "s3://b"}},
