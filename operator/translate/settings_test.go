@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/randfill"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
 )
@@ -87,7 +88,7 @@ func TestAlluxio(t *testing.T) {
 			warnings: []string{"spec.tieredstore.levels[0].quota has no effect here: quotaList says more"},
 		},
 		{name: "a unit mistyped", spec: `{tieredstore: {levels: [{mediumtype: SSD, quota: 16GB}]}}`, errors: []string{`spec.tieredstore.levels[0].quota: Invalid value: "16GB": "16GB" is not a number of bytes; write it like 16Gi`}},
-		{name: "a unit forgotten", spec: `{tieredstore: {levels: [{mediumtype: SSD, quota: 16}]}}`, errors: []string{"is 16 bytes; a tier needs at least 8Mi"}},
+		{name: "a unit forgotten", spec: `{tieredstore: {levels: [{mediumtype: SSD, quota: 16}]}}`, errors: []string{"levels[0].quota: Invalid value: 16: bytes are too few: a tier needs at least 8Mi; is a unit missing?"}},
 		{name: "a medium mistyped", spec: `{tieredstore: {levels: [{mediumtype: NVME, quota: 1Gi}]}}`, errors: []string{`mediumtype: Unsupported value: "NVME": supported values: "MEM", "SSD", "HDD"`}},
 		{
 			name: "more quotas than paths", spec: `{tieredstore: {levels: [{mediumtype: SSD, path: /a, quotaList: "1Gi,1Gi"}]}}`,
@@ -230,4 +231,32 @@ func TestIgnoredOfADataset(t *testing.T) {
 		"spec.mounts[1].readOnly has no effect here: every mount is read-only", "spec.mounts[1].shared has no effect here",
 		"spec.owner.user has no effect here: files are owned by numbers", "spec.placement has no effect here: one daemon per node",
 	}, Warning.String)
+}
+
+// What is stored may be older than the schema, or newer: whatever it says, there is an answer.
+func TestAnythingIsAnswered(t *testing.T) {
+	fill := randfill.New().NilChance(.3).NumElements(0, 3).MaxDepth(16)
+	for range 200 {
+		var dataset v1alpha1.DatasetSpec
+		var alluxio v1alpha1.AlluxioRuntimeSpec
+		var juicefs v1alpha1.JuiceFSRuntimeSpec
+		var jindo v1alpha1.JindoRuntimeSpec
+		var thin v1alpha1.ThinRuntimeSpec
+		var profile *v1alpha1.ThinRuntimeProfileSpec
+		var cache v1alpha1.CacheRuntimeSpec
+		var class *v1alpha1.CacheRuntimeClass
+		for _, spec := range []any{&dataset, &alluxio, &juicefs, &jindo, &thin, &profile, &cache, &class} {
+			fill.Fill(spec)
+		}
+		for i := range dataset.Mounts {
+			dataset.Mounts[i].MountPoint = []string{"s3://b/", "oss://b", "local://", "://"}[i%4] + dataset.Mounts[i].MountPoint
+		}
+		Mounts(&dataset, dataset.SharedOptions)
+		Alluxio(&alluxio)
+		JuiceFS(&juicefs)
+		Jindo(&jindo)
+		Thin(&thin, profile)
+		Cache(&cache, class)
+		Ignored("CacheRuntimeClass", class)
+	}
 }

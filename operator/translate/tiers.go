@@ -143,6 +143,7 @@ func cacheLevel(given v1alpha1.RuntimeTieredStoreLevel, path *field.Path) (Mediu
 	}
 }
 
+// sum of quotas, in bytes. Error: one of them is no quota, or all together are too little.
 func sum(path *field.Path, quotas ...v1alpha1.Quota) (int64, *field.Error) {
 	total := int64(0)
 	for _, quota := range quotas {
@@ -153,7 +154,7 @@ func sum(path *field.Path, quotas ...v1alpha1.Quota) (int64, *field.Error) {
 		total = plus(total, quantity.Value())
 	}
 	if total < tierBytesMin {
-		return 0, field.Invalid(path, quotas[0], fmt.Sprintf("is %d bytes; a tier needs at least 8Mi", total))
+		return 0, field.Invalid(path, total, "bytes are too few: a tier needs at least 8Mi; is a unit missing?")
 	}
 	return total, nil
 }
