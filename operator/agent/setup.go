@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-cache/sluice/operator/api/admin"
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
+	"github.com/sluice-cache/sluice/operator/conflict"
 )
 
 // messageMax is for ListMounts with as many volumes as a daemon may have.
@@ -38,5 +39,5 @@ func (a *Agent) Setup(manager ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(manager).Named("agent").
 		Watches(&nodev1.NodeCache{}, toOwn).
 		WatchesRawSource(source.Channel(begin, toOwn)).
-		Complete(a)
+		Complete(conflict.Quietly(a))
 }

@@ -16,6 +16,7 @@ import (
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/conflict"
 )
 
 // Fields that DataLoads are found by.
@@ -53,7 +54,7 @@ func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
 		Watches(&v1alpha2.DataLoad{}, r.foundBy(afterIndex)).
 		Watches(&v1alpha2.Dataset{}, r.foundBy(DatasetIndex), builder.WithPredicates(predicate.ResourceVersionChangedPredicate{})).
 		WatchesRawSource(reported).
-		Complete(r)
+		Complete(conflict.Quietly(r))
 }
 
 func executingOn(load *v1alpha2.DataLoad) (nodes []string) {

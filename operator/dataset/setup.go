@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/conflict"
 	"github.com/sluice-cache/sluice/operator/describe"
 	"github.com/sluice-cache/sluice/operator/nodes"
 	"github.com/sluice-cache/sluice/operator/runtimes"
@@ -51,12 +52,12 @@ func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
 	for _, kind := range runtimes.Objects() {
 		build = build.Watches(kind, handler.EnqueueRequestsFromMapFunc(sameName))
 	}
-	if err := build.Complete(r); err != nil {
+	if err := build.Complete(conflict.Quietly(r)); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(manager).Named("leftovers").
 		For(&corev1.PersistentVolume{}).
-		Complete(&Leftovers{Client: r.Client})
+		Complete(conflict.Quietly(&Leftovers{Client: r.Client}))
 }
 
 // OfReport are the Datasets that a node said something new about.

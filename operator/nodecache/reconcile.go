@@ -15,6 +15,7 @@ import (
 
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/conflict"
 	"github.com/sluice-cache/sluice/operator/dataload"
 	"github.com/sluice-cache/sluice/operator/volume"
 )
@@ -89,7 +90,7 @@ func (r *Reconciler) Setup(manager ctrl.Manager) error {
 		For(&nodev1.NodeCache{}).
 		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(sameName)).
 		Watches(&v1alpha2.DataLoad{}, handler.EnqueueRequestsFromMapFunc(nodesOf)). // as it was, and as it is
-		Complete(r)
+		Complete(conflict.Quietly(r))
 }
 
 func nodesOf(_ context.Context, object client.Object) (requests []ctrl.Request) {

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/conflict"
 	"github.com/sluice-cache/sluice/operator/phase"
 )
 
@@ -77,7 +78,7 @@ func Setup(manager ctrl.Manager) error {
 		if err := ctrl.NewControllerManagedBy(manager).Named(kind.name).
 			For(kind.new()).
 			Watches(&v1alpha2.Dataset{}, sameName).
-			Complete(&Reconciler{Client: manager.GetClient(), kind: kind}); err != nil {
+			Complete(conflict.Quietly(&Reconciler{Client: manager.GetClient(), kind: kind})); err != nil {
 			return err
 		}
 	}

@@ -199,6 +199,7 @@ func node(t *testing.T, name string, volumes ...nodev1.Volume) {
 	t.Helper()
 	ctx := t.Context()
 	must(t, create(ctx, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}}}))
+	untaint(t, name)
 	cache := &nodev1.NodeCache{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	must(t, create(ctx, cache))
 	report(t, name, func(status *nodev1.NodeCacheStatus) {
@@ -210,6 +211,19 @@ func node(t *testing.T, name string, volumes ...nodev1.Volume) {
 		_ = api.Delete(context.Background(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})
 		_ = api.Delete(context.Background(), cache)
 	})
+}
+
+// untaint: the API server keeps pods from a node that has just been made.
+func untaint(t *testing.T, name string) {
+	t.Helper()
+	must(t, until(limit, func() error {
+		object := &corev1.Node{}
+		if err := api.Get(t.Context(), client.ObjectKey{Name: name}, object); err != nil {
+			return err
+		}
+		object.Spec.Taints = nil
+		return api.Update(t.Context(), object)
+	}))
 }
 
 // report is what the node's agent would write.
@@ -224,6 +238,14 @@ func report(t *testing.T, name string, change func(*nodev1.NodeCacheStatus)) {
 		cache.Status.Reported = ptr.To(metav1.Now())
 		return api.Status().Update(t.Context(), cache)
 	}))
+}
+
+func gone(ctx context.Context, object client.Object) error {
+	err := api.Get(ctx, client.ObjectKeyFromObject(object), object)
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf("%T %s is still there (%v)", object, object.GetName(), err)
 }
 
 func namespace(t *testing.T, name string) string {
