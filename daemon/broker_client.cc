@@ -76,7 +76,7 @@ Status BrokerClient::TellOf(MessageSocket& connection, Mount& mount) {
   broker::v1::Message message;
   broker::v1::Held& held = *message.mutable_held();
   *held.mutable_volume() = mount.spec;
-  *held.mutable_volume()->mutable_credentials() = mount.credentials;
+  *held.mutable_volume()->mutable_credentials() = CredentialsOf(mount);
   held.set_fuse_init(mount.fuse_init);
   const auto backings = io::RunOn(loop_, [&] { return mount.session->files().backing_ids(); });
   held.mutable_backings()->insert(backings.begin(), backings.end());
@@ -99,6 +99,10 @@ bool BrokerClient::TakeAtOnce(const Connection& connection, broker::v1::Message&
       if (const Status sent = connection->Send(alive.SerializeAsString()); !sent.ok())
         spdlog::warn("{}", Message(sent));
     });
+  } else if (message.has_renew_credentials()) {
+    broker::v1::Message answer;
+    answer.set_number(message.number());
+    Reply(*connection, mounts_.Renew(message.renew_credentials()), std::move(answer));
   } else if (message.has_release_tree()) {
     loop_.Post([this, name = message.release_tree().tree()] { trees_.Release(name); });
   } else if (message.has_stop()) {
@@ -174,11 +178,16 @@ void BrokerClient::Carry(const Connection& connection, const broker::v1::Message
   } else {
     status = Unimplemented("broker message {} is not known to this daemon", static_cast<int>(request.body_case()));
   }
+  Reply(*connection, status, std::move(answer), shared);
+}
+
+void BrokerClient::Reply(MessageSocket& connection, const Status& status, broker::v1::Message answer,
+                         const UniqueFd& shared) {
   answer.mutable_result()->set_code(static_cast<int>(status.code()));
   answer.mutable_result()->set_message(std::string(Message(status)));
   const int shared_fd = shared.get();
   const std::span<const int> given(&shared_fd, shared.valid() ? 1 : 0);
-  if (const Status sent = connection->Send(answer.SerializeAsString(), given); !sent.ok()) {
+  if (const Status sent = connection.Send(answer.SerializeAsString(), given); !sent.ok()) {
     spdlog::warn("{}", Message(sent));
   }
 }

@@ -61,6 +61,9 @@ class BrokerClient {
   // True when the message needs no worker.
   bool TakeAtOnce(const Connection& connection, broker::v1::Message& message);
   void Carry(const Connection& connection, const broker::v1::Message& request, std::vector<UniqueFd>& descriptors);
+  // `answer` with the Result that `status` is; `shared`, if it is valid, goes along.
+  static void Reply(MessageSocket& connection, const Status& status, broker::v1::Message answer,
+                    const UniqueFd& shared = UniqueFd());
   Status MountVolume(const broker::v1::Mount& request, UniqueFd descriptor);
   // `tiers`: their directories, as the plugin sees them.
   StatusOr<UniqueFd> LeaseTree(const std::string& volume_id, std::span<const UniqueFd> tiers, std::string* name);

@@ -18,14 +18,16 @@ cache::Consistency ConsistencyOf(const std::string& name) {
   return cache::Consistency::kEventual;
 }
 
+source::Credentials FromBroker(const broker::v1::Credentials& credentials) {
+  return {credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token()};
+}
+
 source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const source::RetryOptions& retry) {
   source::SourceOptions options;
   options.uri = spec.source();
   options.endpoint = spec.endpoint();
   options.region = spec.region();
   if (spec.has_path_style()) options.path_style = spec.path_style();
-  options.credentials = {spec.credentials().access_key_id(), spec.credentials().secret_access_key(),
-                         spec.credentials().session_token()};
   options.retry = retry;
   return options;
 }
@@ -45,6 +47,15 @@ Status CheckDirectory(const std::string& source, const std::vector<std::string>&
 
 }  // namespace
 
+broker::v1::Credentials CredentialsOf(const Mount& mount) {
+  const source::CredentialStore::Snapshot now = mount.credentials->Get();
+  broker::v1::Credentials credentials;
+  credentials.set_access_key_id(now->access_key_id);
+  credentials.set_secret_access_key(now->secret_access_key);
+  credentials.set_session_token(now->session_token);
+  return credentials;
+}
+
 cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
   cache::TreeOptions options;
   // A volume id may hold any character; a hash is a file name.
@@ -57,8 +68,10 @@ cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
 StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
   const broker::v1::VolumeSpec& spec = request.volume();
   RETURN_IF_ERROR(CheckDirectory(spec.source(), context_.source_directories));
-  ASSIGN_OR_RETURN(std::unique_ptr<source::Source> source,
-                   source::OpenSource(SourceOptionsOf(spec, context_.retry), context_.sources));
+  const auto credentials = std::make_shared<source::CredentialStore>(FromBroker(spec.credentials()));
+  source::SourceOptions source_options = SourceOptionsOf(spec, context_.retry);
+  source_options.credentials = credentials;
+  ASSIGN_OR_RETURN(std::unique_ptr<source::Source> source, source::OpenSource(source_options, context_.sources));
   cache::DatasetOptions options;
   options.name = spec.volume_id();
   options.identity = fmt::format("{}@{}", spec.source(), spec.endpoint());
@@ -72,7 +85,7 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   auto mount = std::make_shared<Mount>();
   mount->spec = spec;
   mount->spec.clear_credentials();
-  mount->credentials = spec.credentials();
+  mount->credentials = credentials;
   mount->fuse_init = request.fuse_init();
   ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache,
                                                         context_.loop, context_.node_limits, &context_.throttled_ns));
@@ -145,6 +158,15 @@ Status Mounts::Remove(const std::string& volume_id) {
   Close(*mount);
   catalogs_.End(mount->spec, mount->dataset->catalog().Sync());
   spdlog::info("volume {} is no longer served", volume_id);
+  return absl::OkStatus();
+}
+
+Status Mounts::Renew(const broker::v1::RenewCredentials& request) {
+  const std::lock_guard lock(mutex_);
+  const auto found = mounts_.find(request.volume_id());
+  if (found == mounts_.end()) return NotFound("volume {} is not served", request.volume_id());
+  found->second->credentials->Set(FromBroker(request.credentials()));
+  spdlog::info("volume {} has new credentials", request.volume_id());
   return absl::OkStatus();
 }
 

@@ -1,6 +1,6 @@
 // The volumes that this daemon serves.
 //
-// Threads:   Add and Remove from any thread but the loop, for which they wait; Find, All and Failures from any.
+// Threads:   Add, Remove and Renew from any thread but the loop, for which they wait; Find, All and Failures from any.
 // Owns:      each mount's dataset and session, and its catalog's directory.
 // Limits:    kMountsMax mounts.
 // Errors:    Add: the source's (it is asked whether it exists, unless the volume was mounted before), and the
@@ -24,13 +24,16 @@ namespace sluice::daemon {
 
 struct Mount {
   broker::v1::VolumeSpec spec;  // without credentials
-  // For a plugin that begins while the volume is served; in memory only.
-  broker::v1::Credentials credentials;
+  // In memory only. The source reads them; a plugin that begins while the volume is served is told.
+  std::shared_ptr<source::CredentialStore> credentials;
   std::string fuse_init;
   std::unique_ptr<cache::Dataset> dataset;
   std::unique_ptr<fuse::Session> session;
   std::atomic<bool> closing{false};  // jobs on it are to stop
 };
+
+// As the broker's messages have them.
+broker::v1::Credentials CredentialsOf(const Mount& mount);
 
 // The tree in which the volume's files can be published natively.
 cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec);
@@ -61,6 +64,8 @@ class Mounts {
   Status Add(const broker::v1::Mount& request, UniqueFd fuse_fd);
   // Nothing happens when it is not there.
   Status Remove(const std::string& volume_id);
+  // From its next request to the source on. NOT_FOUND when it is not there.
+  Status Renew(const broker::v1::RenewCredentials& request);
   // Ends all sessions; the mounts stay the plugin's, and the next daemon goes on with them.
   void StopAll();
 

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "io/file_io.h"
+#include "source/credential_store.h"
 #include "source/retry.h"
-#include "source/sigv4.h"
 #include "source/source.h"
 
 namespace sluice::source {
@@ -20,7 +20,7 @@ struct SourceOptions {
   std::string endpoint;  // S3 only
   std::string region;    // S3 only
   std::optional<bool> path_style;
-  Credentials credentials;
+  std::shared_ptr<const CredentialStore> credentials = std::make_shared<CredentialStore>();  // S3 only
   RetryOptions retry;
 };
 

@@ -9,6 +9,17 @@ namespace {
 
 constexpr const char* kContinuation = "continuation-token";
 
+std::vector<std::string> Headers(const SigningRequest& request, const Credentials& credentials,
+                                 const std::string& region, WallTime now) {
+  if (!credentials.anonymous()) return Sign(request, credentials, region, now);
+  std::vector<std::string> headers;
+  for (const auto& [name, value] : request.headers) headers.push_back(fmt::format("{}: {}", name, value));
+  return headers;
+}
+
+// It may be for the credentials: an expired token is a 400, and replies to HEAD do not say why.
+bool IsRefused(const HttpReply& reply) { return reply.status / 100 == 4; }
+
 }  // namespace
 
 StatusOr<std::unique_ptr<S3Source>> S3Source::Create(S3Options options, std::shared_ptr<HttpClient> http,
@@ -61,17 +72,16 @@ io::Task<StatusOr<HttpReply>> S3Source::Send(HttpRequest request, std::string ke
                             encoded_query);
   SigningRequest to_sign{request.method, address_.host, path, std::move(query)};
   if (checksums) to_sign.headers["x-amz-checksum-mode"] = "ENABLED";
-  if (options_.credentials.anonymous()) {
-    for (const auto& [name, value] : to_sign.headers) request.headers.push_back(fmt::format("{}: {}", name, value));
-    co_return co_await http_->Perform(std::move(request));
-  }
   for (bool again = false;; again = true) {
-    HttpRequest signed_request = request;
+    const CredentialStore::Snapshot credentials = options_.credentials->Get();
     const WallTime now = time_.Now();
-    const auto signature = Sign(to_sign, options_.credentials, options_.region, now);
-    signed_request.headers.insert(signed_request.headers.end(), signature.begin(), signature.end());
+    HttpRequest signed_request = request;
+    for (std::string& header : Headers(to_sign, *credentials, options_.region, now))
+      signed_request.headers.push_back(std::move(header));
     CO_ASSIGN_OR_RETURN(HttpReply reply, co_await http_->Perform(std::move(signed_request)));
-    if (!time_.Learn(reply, now) || again) co_return reply;
+    const bool is_late = !credentials->anonymous() && time_.Learn(reply, now);
+    const bool is_stale = IsRefused(reply) && credentials != options_.credentials->Get();
+    if (again || (!is_late && !is_stale)) co_return reply;
   }
 }
 

@@ -2,17 +2,18 @@
 //
 // Listings go by directory (delimiter "/"); reads are range GETs with If-Match, so that a replaced object is an
 // ABORTED read and never a mixture. Path-style and virtual-host addressing; signed, or anonymous without credentials.
-// A request that is refused for this node's wrong time is sent once more, signed with the server's (ServerClock).
+// A request that is refused is sent once more when there is reason to: it was this node's wrong time, and is signed
+// with the server's now (ServerClock); or newer credentials came while it was under way.
 //
-// Threads, Suspends, Errors:  as source/source.h. Credentials stay in this object and in request headers.
+// Threads, Suspends, Errors:  as source/source.h. Credentials stay in their CredentialStore and in request headers.
 #pragma once
 
 #include <memory>
 #include <optional>
 
+#include "source/credential_store.h"
 #include "source/http_client.h"
 #include "source/server_clock.h"
-#include "source/sigv4.h"
 #include "source/source.h"
 #include "source/uri.h"
 
@@ -24,7 +25,7 @@ struct S3Options {
   std::string endpoint;  // "https://host[:port]"; empty for AWS' own of the region
   std::string region = "us-east-1";
   std::optional<bool> path_style;  // default: see AddressOf
-  Credentials credentials;
+  std::shared_ptr<const CredentialStore> credentials = std::make_shared<CredentialStore>();
 };
 
 // Where a bucket is.
