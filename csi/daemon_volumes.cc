@@ -103,7 +103,7 @@ StatusOr<std::string> DaemonVolumes::PathOf(const PoolConfig& pool, const std::s
                          DidYouMean(directory, names));
 }
 
-Status DaemonVolumes::Publish(const std::string& target, const StringMap& context, bool read_only) const {
+StatusOr<Effect> DaemonVolumes::Publish(const std::string& target, const StringMap& context, bool read_only) const {
   RETURN_IF_ERROR(CheckKeys(context));
   const std::string name = Get(context, "pool");
   ASSIGN_OR_RETURN(Pool* const pool, pools_.Find(name.empty() ? "default" : name));
@@ -116,13 +116,13 @@ Status DaemonVolumes::Publish(const std::string& target, const StringMap& contex
   ASSIGN_OR_RETURN(const UniqueFd there, mounter_.Open(target));
   ASSIGN_OR_RETURN(const FileId shown, IdOf(there.get()));
   ASSIGN_OR_RETURN(const FileId wanted, IdOf(source.get()));
-  if (shown == wanted) return absl::OkStatus();
+  if (shown == wanted) return Effect::kNone;
   RETURN_IF_ERROR(mounter_.Unmount(target));
   ASSIGN_OR_RETURN(const UniqueFd empty, mounter_.Open(target));
   RETURN_IF_ERROR(MountTree(source.get(), empty.get(), read_only || directory == "config"));
   spdlog::info("pool {}: a pod of {}/{} has its directory {}", config.name, config.attached->pod_namespace,
                config.attached->service_account, path);
-  return absl::OkStatus();
+  return Effect::kDone;
 }
 
 bool DaemonVolumes::IsAt(const std::string& path) const {

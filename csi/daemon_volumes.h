@@ -15,6 +15,7 @@
 
 #include "common/status.h"
 #include "common/unique_fd.h"
+#include "csi/call.h"
 #include "csi/mounter.h"
 #include "csi/pools.h"
 #include "csi/volume_parameters.h"
@@ -30,7 +31,7 @@ class DaemonVolumes {
   static bool IsAskedFor(const StringMap& context);
 
   // Does nothing when it is there already.
-  Status Publish(const std::string& target, const StringMap& context, bool read_only) const;
+  StatusOr<Effect> Publish(const std::string& target, const StringMap& context, bool read_only) const;
 
   // Whether the directory `path`, of no volume that a daemon serves, is one of a pool's.
   bool IsAt(const std::string& path) const;

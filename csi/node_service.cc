@@ -133,7 +133,7 @@ grpc::Status NodeService::NodeUnstageVolume(grpc::ServerContext*, const v1::Node
   return Call("NodeUnstageVolume", request->volume_id(), [&] { return Unstage(*request); });
 }
 
-Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
+StatusOr<Effect> NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.volume_id(), "NodePublishVolume", "volume_id"));
   RETURN_IF_ERROR(Require(request.target_path(), "NodePublishVolume", "target_path"));
   if (!request.has_volume_capability()) return InvalidArgument("NodePublishVolume: 'volume_capability' is missing");
@@ -149,26 +149,38 @@ Status NodeService::Publish(const v1::NodePublishVolumeRequest& request) {
   return PublishStaged(request);
 }
 
-Status NodeService::PublishStaged(const v1::NodePublishVolumeRequest& request) {
+// The kubelet calls it again for what is published (`requiresRepublish`), with the Secret as it is now.
+StatusOr<Effect> NodeService::PublishStaged(const v1::NodePublishVolumeRequest& request) {
   ASSIGN_OR_RETURN(const VolumeParameters parameters,
                    ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
+  ASSIGN_OR_RETURN(const broker::v1::Credentials credentials, ParseSecrets(ToMap(request.secrets())));
   ASSIGN_OR_RETURN(Mounter::BindOptions options, ParseMountFlags(request.volume_capability()));
   options.sub_path = parameters.sub_path;
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
   ASSIGN_OR_RETURN(const auto staged, FindMount(request.staging_target_path()));
-  if (!staged || !IsFuse(*staged) || pools_.Serving(request.volume_id()) == nullptr) {
+  Pool* const pool = pools_.Serving(request.volume_id());
+  if (!staged || !IsFuse(*staged) || pool == nullptr) {
     return FailedPrecondition("volume {} is not staged at {}", request.volume_id(), request.staging_target_path());
+  }
+  if (!credentials.access_key_id().empty()) {
+    RETURN_IF_ERROR(pool->RenewCredentials(request.volume_id(), credentials));
   }
   ASSIGN_OR_RETURN(const auto published, FindMount(request.target_path()));
   if (published) {
-    if (Shows(*published, *staged, options.sub_path)) return absl::OkStatus();
+    if (Shows(*published, *staged, options.sub_path)) return Effect::kNone;
     if (!IsOurs(*published)) {
       return FailedPrecondition("the target path {} is already a mount of type {}", request.target_path(),
                                 published->type);
     }
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
+  return EffectOf(MountAt(request, parameters.spec, options, *pool));
+}
+
+// At its target path, natively or as it is staged.
+Status NodeService::MountAt(const v1::NodePublishVolumeRequest& request, const broker::v1::VolumeSpec& spec,
+                            const Mounter::BindOptions& options, Pool& pool) {
   RETURN_IF_ERROR(mounter_.MakeDirectory(request.target_path()));
   // First: whatever happens from here on, the path shows the volume again when it is mounted anew.
   broker::v1::PublishedPath record;
@@ -176,29 +188,28 @@ Status NodeService::PublishStaged(const v1::NodePublishVolumeRequest& request) {
   record.set_sub_path(options.sub_path);
   record.set_no_exec(options.no_exec);
   record.set_no_atime(options.no_atime);
-  RETURN_IF_ERROR(pools_.Serving(request.volume_id())->AddPublished(request.volume_id(), record));
-  const Status native = PublishNatively(parameters.spec, request.target_path(), options);
-  if (native.ok() || parameters.spec.access() == "native") return native;
+  RETURN_IF_ERROR(pool.AddPublished(request.volume_id(), record));
+  const Status native = PublishNatively(spec, request.target_path(), options, pool);
+  if (native.ok() || spec.access() == "native") return native;
   // A subPath is looked up in the volume, and waits for its daemon.
-  const auto bound = RunWithin<Status>(kVolumeDeadline, [this, request, options] {
-    return mounter_.Bind(request.staging_target_path(), request.target_path(), options);
-  });
+  const auto bound =
+      RunWithin<Status>(kVolumeDeadline, [this, staged = request.staging_target_path(), target = request.target_path(),
+                                          options] { return mounter_.Bind(staged, target, options); });
   return bound.value_or(DeadlineExceeded("volume {} does not answer", request.volume_id()));
 }
 
 Status NodeService::PublishNatively(const broker::v1::VolumeSpec& spec, const std::string& target,
-                                    const Mounter::BindOptions& options) {
+                                    const Mounter::BindOptions& options, Pool& pool) {
   if (spec.consistency() != "immutable" || (spec.access() != "auto" && spec.access() != "native")) {
     return FailedPrecondition("the volume's parameters do not allow it");
   }
-  Pool* const pool = pools_.Serving(spec.volume_id());
-  const auto leased = pool->LeaseTree(spec.volume_id());
+  const auto leased = pool.LeaseTree(spec.volume_id());
   if (!leased.ok()) {
     spdlog::info("volume {} is not published natively: {}", spec.volume_id(), Message(leased.status()));
     return leased.status();
   }
   const Pool::Tree& tree = *leased;
-  const Status status = MountTree(tree, *pool, spec, target, options);
+  const Status status = MountTree(tree, pool, spec, target, options);
   if (!status.ok()) {
     spdlog::error("volume {} cannot be published natively: {}", spec.volume_id(), Message(status));
     ReleaseUnmounted(tree.name);

@@ -7,6 +7,7 @@
 // Limits:    kTurnDeadline for its turn; the Pool's deadlines; kVolumeDeadline for a volume that may hang.
 #pragma once
 
+#include "csi/call.h"
 #include "csi/daemon_volumes.h"
 #include "csi/keyed_lock.h"
 #include "csi/mounter.h"
@@ -59,11 +60,13 @@ class NodeService final : public ::csi::v1::Node::Service {
   // True when it is mounted and served as asked for; clears away what is dead.
   StatusOr<bool> IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec);
   Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
-  Status Publish(const ::csi::v1::NodePublishVolumeRequest& request);
-  Status PublishStaged(const ::csi::v1::NodePublishVolumeRequest& request);
+  StatusOr<Effect> Publish(const ::csi::v1::NodePublishVolumeRequest& request);
+  StatusOr<Effect> PublishStaged(const ::csi::v1::NodePublishVolumeRequest& request);
+  Status MountAt(const ::csi::v1::NodePublishVolumeRequest& request, const broker::v1::VolumeSpec& spec,
+                 const Mounter::BindOptions& options, Pool& pool);
   // Mounts the volume's tree in the cache, if it is complete.
   Status PublishNatively(const broker::v1::VolumeSpec& spec, const std::string& target,
-                         const Mounter::BindOptions& options);
+                         const Mounter::BindOptions& options, Pool& pool);
   Status MountTree(const Pool::Tree& tree, const Pool& pool, const broker::v1::VolumeSpec& spec,
                    const std::string& target, const Mounter::BindOptions& options);
   void ReleaseUnmounted(const std::string& tree);

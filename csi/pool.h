@@ -66,6 +66,7 @@ class Pool {
   static constexpr Duration kBackoffMax = std::chrono::seconds(10);
   static constexpr Duration kBackoffServingMax = std::chrono::milliseconds(40);  // after a daemon that had served
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
+  static constexpr Duration kRenewDeadline = std::chrono::seconds(10);
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
   static constexpr Duration kStartDeadline = std::chrono::minutes(5);    // a large index is read first
@@ -103,6 +104,11 @@ class Pool {
   // UNAVAILABLE without a daemon; FAILED_PRECONDITION when the new one does not serve, or what cannot change did.
   StatusOr<Upgraded> Upgrade(const std::string& program, Duration deadline);
 
+  // Hands newer credentials to the daemon, and records them; nothing happens when the volume has them already. While
+  // there is no daemon they come to the next one with the mount. NOT_FOUND when the volume is not served; what fails
+  // is done again by the next call.
+  Status RenewCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials);
+
   // What is recorded of volumes, of which a plugin after this one will know.
   Status AddPublished(const std::string& volume_id, const broker::v1::PublishedPath& published);
   Status RemovePublished(const std::string& volume_id, const std::string& path);
@@ -135,6 +141,8 @@ class Pool {
     UniqueFd fuse_fd;
     std::string fuse_init;
     bool established = false;  // the daemon has answered FUSE_INIT
+    bool is_renewing =
+        false;  // whether the daemon has the credentials in `spec` is not known, nor if they are recorded
     BackingFiles backings;
   };
 

@@ -1,11 +1,14 @@
 // Pool: what is asked of the daemon, and the volumes it serves.
 #include <fcntl.h>
+#include <google/protobuf/util/message_differencer.h>
 #include <spdlog/spdlog.h>
 
 #include "csi/native_tree.h"
 #include "csi/pool.h"
 
 namespace sluice::csi {
+
+using google::protobuf::util::MessageDifferencer;
 
 Status Pool::StatusOf(const StatusOr<Answer>& answer) {
   if (!answer.ok()) return answer.status();
@@ -67,6 +70,32 @@ Status Pool::Unmount(const std::string& volume_id) {
   const auto answer = Ask(std::move(request), {}, kMountDeadline);
   // A daemon that dies over it has forgotten the volume, too.
   if (!answer.ok() && answer.status().code() != StatusCode::kUnavailable) return answer.status();
+  return absl::OkStatus();
+}
+
+Status Pool::RenewCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials) {
+  broker::v1::Message request;
+  request.mutable_renew_credentials()->set_volume_id(volume_id);
+  *request.mutable_renew_credentials()->mutable_credentials() = credentials;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = volumes_.find(volume_id);
+    if (found == volumes_.end()) return NotFound("pool {} does not serve volume {}", name(), volume_id);
+    Volume& volume = found->second;
+    if (!volume.is_renewing && MessageDifferencer::Equals(volume.spec.credentials(), credentials)) {
+      return absl::OkStatus();
+    }
+    // First: a daemon that starts from here on is handed these.
+    *volume.spec.mutable_credentials() = credentials;
+    volume.is_renewing = true;
+    RETURN_IF_ERROR(staged_->PutCredentials(volume_id, credentials));
+  }
+  const Status status = StatusOf(Ask(std::move(request), {}, kRenewDeadline));
+  if (absl::IsUnavailable(status)) return absl::OkStatus();  // it may be the same daemon that comes back: asked again
+  RETURN_IF_ERROR(Annotate(status, fmt::format("the new credentials of volume {}", volume_id)));
+  const std::lock_guard lock(mutex_);
+  if (const auto found = volumes_.find(volume_id); found != volumes_.end()) found->second.is_renewing = false;
+  spdlog::info("volume {} has new credentials", volume_id);
   return absl::OkStatus();
 }
 

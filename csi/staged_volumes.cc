@@ -73,10 +73,16 @@ Status StagedVolumes::Put(const broker::v1::VolumeSpec& volume, const std::strin
   staged.set_staging_path(staging_path);
   *staged.mutable_volume() = volume;
   staged.mutable_volume()->clear_credentials();
-  staged.set_has_credentials(!volume.credentials().access_key_id().empty());
+  return PutCredentials(volume.volume_id(), volume.credentials());
+}
+
+Status StagedVolumes::PutCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials) {
+  const auto found = volumes_.find(volume_id);
+  if (found == volumes_.end()) return absl::OkStatus();
+  broker::v1::StagedVolume& staged = found->second;
+  staged.set_has_credentials(!credentials.access_key_id().empty());
   if (staged.has_credentials() && !secrets_directory_.empty()) {
-    RETURN_IF_ERROR(WriteRecord(secrets_directory_ + "/" + RecordName(volume.volume_id()),
-                                volume.credentials().SerializeAsString()));
+    RETURN_IF_ERROR(WriteRecord(secrets_directory_ + "/" + RecordName(volume_id), credentials.SerializeAsString()));
   }
   return Write(staged);
 }

@@ -27,6 +27,8 @@ class StagedVolumes {
 
   // Where it was published stays known when it was staged before.
   Status Put(const broker::v1::VolumeSpec& volume, const std::string& staging_path);
+  // In the place of those it had, if credentials are kept. Nothing happens when the volume is not there.
+  Status PutCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials);
   Status Remove(const std::string& volume_id);  // what is not there is no error
   // Nothing happens when the volume is not there.
   Status AddPublished(const std::string& volume_id, const broker::v1::PublishedPath& published);

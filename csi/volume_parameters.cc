@@ -22,6 +22,7 @@ constexpr std::string_view kTransports[] = {"device", "ring"};
 constexpr std::string_view kAccesses[] = {"auto", "large-files", "small-files", "native"};
 constexpr std::string_view kSchemes[] = {"s3", "http", "https", "file"};
 
+constexpr size_t kSecretBytesMax = 8 * kKiB;  // servers take headers of that size, and the broker's packets hold them
 constexpr uint64_t kBlockSizeMin = 64 * kKiB;
 constexpr uint64_t kBlockSizeMax = 16 * kMiB;
 
@@ -155,6 +156,10 @@ StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, c
 StatusOr<broker::v1::Credentials> ParseSecrets(const StringMap& secrets) {
   broker::v1::Credentials credentials;
   for (const auto& [key, value] : secrets) {
+    if (value.size() > kSecretBytesMax) {
+      return InvalidArgument("secret key '{}' has {} bytes; at most {} are possible", key, value.size(),
+                             kSecretBytesMax);
+    }
     // A line break at the end is what `echo key | base64` leaves.
     if (!IsOneWord(value)) {
       return InvalidArgument("secret key '{}' holds a blank or a line break; write it without, as with printf", key);

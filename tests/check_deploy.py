@@ -87,10 +87,14 @@ for name, document in documents():
     if document["kind"] == "StorageClass":
         expect(document["provisioner"] == driver, f"{where}: the driver is {driver}")
         own = {k for k in document["parameters"] if "kubernetes.io" not in k and not k.startswith("csi.storage.k8s.io/")}
+        for part in ("name", "namespace"):
+            secrets = {document["parameters"].get(f"csi.storage.k8s.io/node-{call}-secret-{part}") for call in ("stage", "publish")}
+            expect(len(secrets) == 1, f"{where}: a Secret that changes takes effect if it comes with publishing, too")
         expect(own <= parameters, f"{where}: parameters that do not exist: {own - parameters}")
     if document["kind"] == "CSIDriver":
         expect(document["metadata"]["name"] == driver, f"{where}: the driver is {driver}")
         expect(document["spec"]["storageCapacity"] is False, f"{where}: a volume takes nothing of a node")
+        expect(document["spec"]["requiresRepublish"] is True, f"{where}: without requiresRepublish a Secret that changes has no effect")
         expect(document["spec"]["podInfoOnMount"] is True, f"{where}: without podInfoOnMount any pod could say that it is the daemon's")
 
 expect(restricted, "no namespace is restricted")

@@ -5,6 +5,7 @@ It answers FUSE_INIT itself, so that the kernel would say yes. In its tier it wr
 
     report.json     for the volume "v": {attempt at a backing file: [status code, whether there was a backing id]}
     told.json       the volumes that the second plugin told it to unmount, to which it had lied about what it serves
+    renewed.json    how often it was handed new credentials; it refuses them once
     deaf.json       its process id, once it reads nothing that the third plugin says
 """
 
@@ -17,7 +18,7 @@ import struct
 import sys
 import time
 
-HELLO, MOUNT, UNMOUNT, RESULT, OPEN_BACKING, BACKING, RESUMED, HELD = 2, 3, 4, 5, 6, 8, 9, 12  # of Message in proto/broker.proto
+HELLO, MOUNT, UNMOUNT, RESULT, OPEN_BACKING, BACKING, RESUMED, HELD, RENEW = 2, 3, 4, 5, 6, 8, 9, 12, 15  # of Message in proto/broker.proto
 BACKINGS_MAX = 4096
 VERSION = b"@VERSION@"  # of another one the plugin would not want it; the test puts it here
 
@@ -162,12 +163,17 @@ def converse(broker, tier, served, lies):
         lie_about_mounts(broker, served)
     broker.socket.send(text(HELLO, number(1, 3) + text(2, VERSION)))
     told = []
+    renewed = 0
     while True:
         message, descriptors = broker.receive()
         if not message:
             return
         if UNMOUNT in message:
             told.append(parse(message[UNMOUNT])[1].decode())
+        elif RENEW in message:
+            renewed += 1
+            write(f"{tier}/renewed.json", renewed)
+            broker.socket.send(number(1, message[1]) + text(RESULT, number(1, 13) + text(2, b"no") if renewed == 1 else b""))
         elif RESUMED in message and lies:
             write(f"{tier}/told.json", told)
         elif MOUNT in message:

@@ -150,9 +150,19 @@ class S3Server(Process):
         self.root.mkdir()
         self.port = free_port()
         self.url = f"http://{address}:{self.port}"
-        super().__init__([*within, DEPS / "bin" / "versitygw", "--port", f"{address}:{self.port}", "--access", ACCESS_KEY, "--secret",
-                          SECRET_KEY, "--keep-alive", "--quiet", "--health", "/healthz", *arguments, "posix", str(self.root)], f"{directory}/s3.log")
+        self.address, self.within, self.arguments = address, within, arguments
+        self.start(SECRET_KEY)
+
+    def start(self, secret):
+        super().__init__([*self.within, DEPS / "bin" / "versitygw", "--port", f"{self.address}:{self.port}", "--access", ACCESS_KEY, "--secret",
+                          secret, "--keep-alive", "--quiet", "--health", "/healthz", *self.arguments, "posix", str(self.root)],
+                         f"{self.root.parent}/s3.log")
         wait_until(self.answers, what="versitygw")
+
+    def rotate(self, secret):
+        """From now on this secret belongs to the access key, and no other."""
+        self.stop()
+        self.start(secret)
 
     def answers(self):
         try:
@@ -343,11 +353,11 @@ pools:
             volume_id=volume, staging_target_path=str(self.staging(volume)), volume_capability=self.capability(), volume_context=context,
             secrets=secrets or {}))
 
-    def publish(self, volume, context, target=None, flags=()):
+    def publish(self, volume, context, target=None, flags=(), secrets=None):
         target = target or self.directory / f"target-{volume}"
         self.node("NodePublishVolume", self.messages.NodePublishVolumeRequest(
             volume_id=volume, staging_target_path=str(self.staging(volume)), target_path=str(target), volume_capability=self.capability(flags),
-            volume_context=context, readonly=True))
+            volume_context=context, readonly=True, secrets=secrets or {}))
         return target
 
     def mount(self, volume, context, secrets=None):

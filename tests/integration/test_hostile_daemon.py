@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 import harness
+from test_csi import code
 
 CONFIG = "pools: {default: {tiers: [{medium: ssd, quota: 64MiB}]}}"
 OK, INVALID, NOT_FOUND, PERMISSION_DENIED, EXHAUSTED = 0, 3, 5, 7, 8
@@ -74,6 +75,20 @@ def test_what_it_says_it_serves(attacked, s3_volume):
     plugin.stage("v", *volume)  # with the parameters of the record, not with the attacker's
     harness.wait_until(lambda: all(f"volume {name} was lost with its daemon: it is mounted anew" in plugin.log() for name in NO_FUSE), what="the lost volumes")
     assert "volume v was lost" not in plugin.log()
+
+
+def test_credentials_that_it_refused_are_handed_to_it_again(attacked, s3_volume):
+    """By the next call that brings them, though they are no others than those before."""
+    plugin, tier = attacked
+    context, secrets = s3_volume("attacked")
+    plugin.stage("v", context, secrets)
+    written(tier / "report.json")
+    fresh = {**secrets, "secretAccessKey": "another"}
+    name, message = code(lambda: plugin.publish("v", context, secrets=fresh))
+    assert name == "INTERNAL" and "the new credentials of volume v" in message and "another" not in message
+    for _ in range(3):
+        plugin.publish("v", context, secrets=fresh)
+    assert written(tier / "renewed.json") == 2
 
 
 def test_one_that_reads_nothing(attacked, s3_volume):

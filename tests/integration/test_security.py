@@ -71,10 +71,13 @@ def holds(pid, secret):
             start, end = (int(part, 16) for part in area.split("-"))
             if "w" not in rights:
                 continue
+            before = b""
             try:
                 memory.seek(start)
-                if secret in memory.read(end - start):
-                    return True
+                while part := memory.read(min(end - start, 16 << 20)):
+                    if secret in before + part:
+                        return True
+                    before, start = part[-len(secret):], start + len(part)
             except OSError:  # a guard page, a ring
                 pass
     return False

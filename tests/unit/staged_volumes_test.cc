@@ -45,6 +45,28 @@ TEST(StagedVolumes, SurviveARestart) {
   EXPECT_EQ(found->volume().source(), "s3://bucket");
 }
 
+TEST(StagedVolumes, NewCredentialsTakeThePlaceOfTheOldOnes) {
+  const TempDir directory;
+  const TempDir secrets("/dev/shm");
+  broker::v1::Credentials fresh = SpecOf("v").credentials();
+  fresh.set_secret_access_key("whisper");
+  {
+    ASSERT_OK_AND_ASSIGN(const auto staged, StagedVolumes::Open(directory.path(), secrets.path()));
+    ASSERT_OK(staged->PutCredentials("v", fresh));  // of an unknown volume: nothing
+    EXPECT_EQ(AllFiles(secrets.path()), "");
+    broker::v1::VolumeSpec anonymous = SpecOf("v");
+    anonymous.clear_credentials();
+    ASSERT_OK(staged->Put(anonymous, "/staging"));
+    ASSERT_OK(staged->PutCredentials("v", SpecOf("v").credentials()));
+    ASSERT_OK(staged->PutCredentials("v", fresh));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto staged, StagedVolumes::Open(directory.path(), secrets.path()));
+  ASSERT_OK_AND_ASSIGN(const broker::v1::Credentials kept, staged->CredentialsOf("v"));
+  EXPECT_EQ(kept.secret_access_key(), "whisper");
+  EXPECT_EQ(AllFiles(secrets.path()).find("hush"), std::string::npos);
+  EXPECT_EQ(AllFiles(directory.path()).find("whisper"), std::string::npos);
+}
+
 TEST(StagedVolumes, WherePodsHaveThemIsKnown) {
   TempDir directory;
   broker::v1::PublishedPath published;

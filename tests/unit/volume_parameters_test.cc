@@ -64,5 +64,20 @@ TEST(VolumeParameters, SecretsAreOneWord) {
   }
 }
 
+TEST(VolumeParameters, SecretsFitIntoARequestsHeaders) {
+  const auto parse = [](size_t bytes) {
+    return ParseSecrets({{"accessKeyId", "k"}, {"secretAccessKey", "s"}, {"sessionToken", std::string(bytes, 't')}});
+  };
+  ASSERT_OK(parse(8192).status());
+  EXPECT_TRUE(Fails(parse(8193).status(), StatusCode::kInvalidArgument, "'sessionToken' has 8193 bytes; at most 8192"));
+}
+
+TEST(VolumeParameters, APoolHasAName) {
+  for (const std::string& name : {std::string("Team A"), std::string("../etc"), std::string(), std::string(65, 'p')}) {
+    EXPECT_TRUE(Fails(ParseVolumeParameters("v", {{"source", "s3://b"}, {"pool", name}}).status(),
+                      StatusCode::kInvalidArgument, "small letters"));
+  }
+}
+
 }  // namespace
 }  // namespace sluice::csi
