@@ -23,8 +23,10 @@ void Account::Part::SetLimit(const std::optional<CacheLimit>& limit) {
   own.low = std::min(own.low, own.high);
   // At least the tier's: what is unlimited is only what nobody has limited.
   SetQuota(std::min(limit->quota_bytes, tier_.options().quota_bytes), own);
-  if (!has_policy()) SetPolicy(tier_.MakePolicy(std::max(quota_bytes(), kPolicyBytesMin)));
+  if (!has_policy()) SetPolicy(tier_.MakePolicy(policy_bytes()));
 }
+
+uint64_t Account::Part::policy_bytes() const { return std::max(quota_bytes(), kPolicyBytesMin); }
 
 Account::Account(std::string identity, const std::array<Tier*, kMedia>& tiers) : identity_(std::move(identity)) {
   for (size_t medium = 0; medium < kMedia; ++medium) {

@@ -57,6 +57,8 @@ class Account {
     bool is_used() const { return limit_bytes() > 0; }
     // The limit in force; nullopt: what the tier has, shared with all.
     std::optional<CacheLimit> limit() const;
+    // What its policy is made for.
+    uint64_t policy_bytes() const;
 
    private:
     friend class Account;
@@ -82,6 +84,10 @@ class Account {
 
   // What a mounted volume is given; nullopt: what the tiers have. A second claim takes the place of the first.
   void Claim(const std::string& volume, std::optional<CacheLimits> limits);
+  // A tier's quota or watermarks are others.
+  void OnTierChanged() {
+    if (!claims_.empty()) ApplyClaims();
+  }
   // It is not mounted any more.
   void EndClaim(const std::string& volume);
 

@@ -117,6 +117,12 @@ class BlockStore {
   // Drops all blocks, whoever holds the object: they are not its bytes.
   io::Task<void> DropAll(std::shared_ptr<Object> object);
 
+  // Live changes (tier_changes.cc), of tiers and accounts; what is beyond a lower limit leaves in the background.
+  void ChangeQuota(Tier& tier, uint64_t quota_bytes, Watermarks watermarks);
+  // Error: INVALID_ARGUMENT for an unknown name.
+  Status ChangePolicy(const std::string& name, Epochs epochs);
+  void SetOpenFilesMax(uint64_t open_files_max);
+
   // Fastest first.
   const std::vector<std::unique_ptr<Tier>>& tiers() const { return tiers_; }
   // Null when no tier of that medium is configured.
@@ -156,8 +162,12 @@ class BlockStore {
   io::Task<void> EvictInBackground(Tier& tier, Owner owner);
   io::Task<bool> EvictOne(Tier& tier, Owner owner);
   std::optional<BlockKey> Victim(Space& space);
+  std::vector<Owner> Owners() const;
   void BeginAdopting(const Owner& owner);
   io::Task<void> AdoptInBackground(Owner owner);
+  void BeginHandingOver(Tier& tier, const Owner& owner);
+  io::Task<void> HandOver(Tier& tier, Owner owner);
+  io::Task<void> CloseBeyondLimit();
   io::Task<bool> Move(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
   io::Task<bool> MoveBlock(std::shared_ptr<Object> object, uint32_t block, uint8_t to, Admission admission);
   io::Task<void> MoveAll(std::shared_ptr<Object> object, uint8_t to, Admission admission);

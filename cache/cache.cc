@@ -25,7 +25,7 @@ StatusOr<std::unique_ptr<Cache>> Cache::Open(const CacheOptions& options, io::Lo
 }
 
 Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
-    : options_(options),
+    : limits_(options),
       loop_(loop),
       memory_(loop, options.fill_memory_bytes),
       fetches_(loop, options.fetches_max),
@@ -41,6 +41,16 @@ Cache::Cache(const CacheOptions& options, io::Loop& loop, Registry& metrics)
                                  "Reads that fetched their own range, beside the block's fetch or instead of it")),
       fill_wait_(metrics.AddHistogram("sluice_fill_wait_seconds", "Time a fetch waited for memory and a connection")),
       fill_memory_(metrics.AddGauge("sluice_fill_memory_bytes", "Memory of fetches under way")) {}
+
+void Cache::SetLimits(const FetchLimits& limits) {
+  // What was learned to be too much stays so; it rises with the next fetches.
+  const bool was_whole = read_ahead_bytes_ == limits_.read_ahead_max_bytes;
+  read_ahead_bytes_ =
+      was_whole ? limits.read_ahead_max_bytes : std::min(read_ahead_bytes_, limits.read_ahead_max_bytes);
+  limits_ = limits;
+  memory_.SetCapacity(limits.fill_memory_bytes);
+  fetches_.SetCapacity(limits.fetches_max);
+}
 
 std::optional<size_t> Cache::TryRead(const std::shared_ptr<Object>& object,
                                      const std::shared_ptr<source::Source>& source, uint64_t offset_bytes,
@@ -80,7 +90,7 @@ void Cache::ReadAheadOf(const Request& request, ByteRange read) {
   const ByteRange ahead = request.object->read_ahead.OnRead(read, read_ahead_bytes_);
   uint64_t end = std::min(ahead.end(), object.size());
   // In whole requests, once the window is larger than one.
-  if (ahead.length > options_.fetch_bytes_max && end < object.size()) end -= end % options_.fetch_bytes_max;
+  if (ahead.length > limits_.fetch_bytes_max && end < object.size()) end -= end % limits_.fetch_bytes_max;
   if (ahead.offset >= end) return;
   EnsureFills({request.object, request.source, io::Urgency::kReadAhead, {}}, object.BlockAt(ahead.offset),
               object.BlockAt(end - 1) + 1);

@@ -31,12 +31,15 @@
 
 namespace sluice::cache {
 
-struct CacheOptions {
-  BlockStoreOptions store;
+struct FetchLimits {
   uint64_t fill_memory_bytes = 256 * kMiB;
   uint64_t fetches_max = 64;
   uint64_t fetch_bytes_max = 8 * kMiB;  // one request to the source
   uint64_t read_ahead_max_bytes = 32 * kMiB;
+};
+
+struct CacheOptions : FetchLimits {
+  BlockStoreOptions store;
 };
 
 class Cache {
@@ -62,7 +65,9 @@ class Cache {
 
   BlockStore& store() { return *store_; }
   ContentChecks& checks() { return *checks_; }
-  const CacheOptions& options() const { return options_; }
+  const FetchLimits& limits() const { return limits_; }
+  // From now on, for those who wait, too; fills under way go on as they began.
+  void SetLimits(const FetchLimits& limits);
 
   // Waits for fills under way to end; no new ones begin.
   io::Task<void> Close();
@@ -98,7 +103,7 @@ class Cache {
   void ReadAheadOf(const Request& request, ByteRange read);
   void RecordHit(const std::shared_ptr<Object>& object, ByteRange read);
 
-  const CacheOptions options_;
+  FetchLimits limits_;
   io::Loop& loop_;
   std::unique_ptr<BlockStore> store_;
   std::unique_ptr<ContentChecks> checks_;

@@ -94,12 +94,14 @@ void BlockStore::SetEvictionAllowed(bool allowed) {
   eviction_allowed_ = allowed;
   if (!allowed) return;
   for (const auto& tier : tiers_) EvictIfAbove(*tier, nullptr);
+  for (const Owner& owner : Owners()) EvictIfAbove(owner);
+}
+
+std::vector<BlockStore::Owner> BlockStore::Owners() const {
+  const std::lock_guard lock(mutex_);
   std::vector<Owner> owners;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [dataset, account] : accounts_) owners.push_back(account);
-  }
-  for (const Owner& owner : owners) EvictIfAbove(owner);
+  for (const auto& [dataset, account] : accounts_) owners.push_back(account);
+  return owners;
 }
 
 void BlockStore::EvictIfAbove(Tier& tier, const Owner& owner) {

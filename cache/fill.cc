@@ -12,7 +12,7 @@ namespace sluice::cache {
 void Cache::EnsureFills(const Request& request, uint32_t first_block, uint32_t end_block) {
   Object& object = *request.object;
   const uint32_t blocks_max =
-      static_cast<uint32_t>(std::max<uint64_t>(options_.fetch_bytes_max / object.block_size(), 1));
+      static_cast<uint32_t>(std::max<uint64_t>(limits_.fetch_bytes_max / object.block_size(), 1));
   uint32_t run = 0;  // missing blocks before `block`
   for (uint32_t block = first_block; block <= end_block; ++block) {
     bool missing = block < end_block && !object.TierOf(block);
@@ -163,7 +163,7 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
     }
     fill->changed.Notify();
   }
-  read_ahead_bytes_ = std::min(read_ahead_bytes_ + fill->buffer.size() / 8, options_.read_ahead_max_bytes);
+  read_ahead_bytes_ = std::min(read_ahead_bytes_ + fill->buffer.size() / 8, limits_.read_ahead_max_bytes);
   if (fill->refused_bytes > 0 && !gate_.closed()) {
     Retain(object, fill);
   } else {
@@ -177,7 +177,7 @@ io::Task<void> Cache::KeepBlocks(const Request& request, const std::shared_ptr<F
 void Cache::Retain(const std::shared_ptr<Object>& object, std::shared_ptr<Fill> fill) {
   retained_bytes_ += fill->buffer.size();
   retained_.emplace_back(object, std::move(fill));
-  while (retained_bytes_ > options_.fill_memory_bytes / 4) {
+  while (retained_bytes_ > limits_.fill_memory_bytes / 4) {
     // What readers have been through goes first.
     auto next = std::ranges::find_if(
         retained_, [](const auto& one) { return one.second->read_bytes >= one.second->refused_bytes; });

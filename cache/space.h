@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "cache/policy.h"
+#include "cache/policy_change.h"
 
 namespace sluice::cache {
 
@@ -43,8 +43,24 @@ class Space {
   bool has_policy() const { return policy_ != nullptr; }
   Policy& policy() const { return *policy_; }  // REQUIRES: has_policy()
 
-  bool evicting = false;   // blocks are on their way out
-  bool shrinking = false;  // somebody waits until it is within its quota again
+  // Its blocks go over to `next` with HandOver. REQUIRES: has_policy().
+  void ChangePolicyTo(std::unique_ptr<Policy> next) {
+    auto change = std::make_unique<PolicyChange>(std::move(policy_), std::move(next));
+    change_ = change.get();
+    policy_ = std::move(change);
+  }
+  // Hands `count` more blocks over; see PolicyChange::TakeOver. False when all are.
+  bool HandOver(size_t count, const std::function<uint64_t(const BlockKey&)>& bytes_of) {
+    if (change_ == nullptr) return false;
+    if (change_->TakeOver(count, bytes_of)) return true;
+    policy_ = change_->TakeNew();
+    change_ = nullptr;
+    return false;
+  }
+
+  bool evicting = false;      // blocks are on their way out
+  bool shrinking = false;     // somebody waits until it is within its quota again
+  bool handing_over = false;  // somebody calls HandOver until all is done
 
  protected:
   static constexpr uint64_t kUnlimited = UINT64_MAX;
@@ -77,6 +93,7 @@ class Space {
   uint64_t limit_bytes_ = kUnlimited;
   Watermarks watermarks_;
   std::unique_ptr<Policy> policy_;
+  PolicyChange* change_ = nullptr;  // what policy_ is until all blocks are handed over
   std::atomic<uint64_t> used_bytes_{0};
 };
 

@@ -44,6 +44,16 @@ StatusOr<Medium> ParseMedium(std::string_view name) {
   return static_cast<Medium>(found - std::begin(kMediumNames));
 }
 
+Status CheckQuota(const TierOptions& options) {
+  struct statvfs fs{};
+  if (::statvfs(options.path.c_str(), &fs) != 0) return ErrnoStatus(errno, options.path);
+  const uint64_t fs_bytes = uint64_t{fs.f_blocks} * fs.f_frsize;
+  if (options.quota_bytes <= fs_bytes) return absl::OkStatus();
+  return InvalidArgument("the {} tier's quota of {} is larger than its file system {} ({}); lower 'quota'",
+                         kMediumNames[static_cast<size_t>(options.medium)], FormatBytes(options.quota_bytes),
+                         options.path, FormatBytes(fs_bytes));
+}
+
 StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metrics) {
   const std::string_view medium = kMediumNames[static_cast<size_t>(options.medium)];
   const UniqueFd root(::open(options.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -51,13 +61,7 @@ StatusOr<std::unique_ptr<Tier>> Tier::Open(TierOptions options, Registry& metric
     return ErrnoStatus(
         errno, fmt::format("the {} tier's path {} (create the directory, or correct 'path')", medium, options.path));
   }
-  struct statvfs fs{};
-  if (::fstatvfs(root.get(), &fs) != 0) return ErrnoStatus(errno, options.path);
-  const uint64_t fs_bytes = uint64_t{fs.f_blocks} * fs.f_frsize;
-  if (options.quota_bytes > fs_bytes) {
-    return InvalidArgument("the {} tier's quota of {} is larger than its file system {} ({}); lower 'quota'", medium,
-                           FormatBytes(options.quota_bytes), options.path, FormatBytes(fs_bytes));
-  }
+  RETURN_IF_ERROR(CheckQuota(options));
   RETURN_IF_ERROR(MakeDirectory(root.get(), "objects", options.path));
   UniqueFd directory(::openat(root.get(), "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory.valid()) return ErrnoStatus(errno, options.path + "/objects");

@@ -38,6 +38,9 @@ struct TierOptions {
   Epochs epochs = Epochs::kRecognised;
 };
 
+// INVALID_ARGUMENT for a quota that is larger than the path's file system; what the kernel says of the path.
+Status CheckQuota(const TierOptions& options);
+
 class Tier : public Space {
  public:
   static StatusOr<std::unique_ptr<Tier>> Open(TierOptions options, Registry& metrics);
@@ -57,6 +60,13 @@ class Tier : public Space {
   static uint64_t Footprint(uint32_t length_bytes) { return (uint64_t{length_bytes} + 4095) / 4096 * 4096; }
 
   void Charge(int64_t bytes);
+
+  // Live changes (tier_changes.cc). The store sees to it that what is beyond leaves, and that blocks are handed over.
+  // REQUIRES: CheckQuota, and a low watermark below the high one. A quota that was lowered for want of space is this
+  // one again.
+  void ChangeQuota(uint64_t quota_bytes, Watermarks watermarks);
+  // Error: INVALID_ARGUMENT for an unknown name. False: it has that policy.
+  StatusOr<bool> ChangePolicy(const std::string& name, Epochs epochs);
 
   // Whether its files can be sealed.
   void OnSealProbe(const Status& probe);
@@ -80,7 +90,7 @@ class Tier : public Space {
  private:
   Tier(TierOptions options, UniqueFd directory, std::unique_ptr<Policy> policy, Registry& metrics);
 
-  const TierOptions options_;
+  TierOptions options_;
   UniqueFd directory_;
   Status failure_;
   bool seals_ = false;

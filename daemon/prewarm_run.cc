@@ -143,7 +143,7 @@ io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& 
 
 io::Task<Status> Prewarmer::WarmBlocks(Job& job, Mount& mount, std::shared_ptr<cache::Object> object) {
   const auto step =
-      static_cast<uint32_t>(std::max<uint64_t>(cache_.options().fetch_bytes_max / object->block_size(), 1));
+      static_cast<uint32_t>(std::max<uint64_t>(cache_.limits().fetch_bytes_max / object->block_size(), 1));
   Status status;
   for (uint32_t block = 0; block < object->block_count() && status.ok() && !job.cancelled && !mount.closing;
        block += step) {

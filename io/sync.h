@@ -75,14 +75,13 @@ class Semaphore {
   void Release(uint64_t units) {
     assert(units <= used_);
     used_ -= units;
-    for (auto& queue : waiting_) {
-      while (!queue.empty() && Fits(queue.front().units, queue.front().urgency)) {
-        used_ += queue.front().units;
-        loop_.Resume(queue.front().handle);
-        queue.pop_front();
-      }
-      if (!queue.empty()) return;  // the less urgent wait behind the more urgent
-    }
+    ServeWaiters();
+  }
+
+  // Takes effect on those who wait already. What is beyond a lower one comes back as it is released.
+  void SetCapacity(uint64_t capacity) {
+    capacity_ = capacity;
+    ServeWaiters();
   }
 
   uint64_t used() const { return used_; }
@@ -95,6 +94,16 @@ class Semaphore {
     std::coroutine_handle<> handle;
   };
 
+  void ServeWaiters() {
+    for (auto& queue : waiting_) {
+      while (!queue.empty() && Fits(queue.front().units, queue.front().urgency)) {
+        used_ += queue.front().units;
+        loop_.Resume(queue.front().handle);
+        queue.pop_front();
+      }
+      if (!queue.empty()) return;  // the less urgent wait behind the more urgent
+    }
+  }
   bool Fits(uint64_t units, Urgency urgency) const {
     const uint64_t share = urgency == Urgency::kForeground  ? capacity_
                            : urgency == Urgency::kReadAhead ? capacity_ / 4 * 3
@@ -109,7 +118,7 @@ class Semaphore {
   }
 
   Loop& loop_;
-  const uint64_t capacity_;
+  uint64_t capacity_;
   uint64_t used_ = 0;
   std::array<std::deque<Waiter>, kUrgencies> waiting_;
 };
