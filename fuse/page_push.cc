@@ -15,7 +15,7 @@ uint64_t PageBytes(uint64_t size_bytes) { return (size_bytes + 4095) / 4096 * 40
 
 void PagePush::Add(fuse_session* session, const std::vector<cache::Node>& nodes) {
   const std::lock_guard lock(mutex_);
-  if (stop_) return;
+  if (stop_ || bytes_max_ == 0) return;
   for (const cache::Node& node : nodes) {
     const uint64_t size_bytes = node.entry.size_bytes;
     if (node.entry.kind != source::Entry::Kind::kFile || size_bytes == 0) continue;
@@ -29,6 +29,11 @@ void PagePush::Add(fuse_session* session, const std::vector<cache::Node>& nodes)
   waiting_ = true;
   if (!thread_.joinable()) thread_ = std::thread([this, session] { Run(session); });
   changed_.notify_one();
+}
+
+void PagePush::SetBytesMax(uint64_t bytes_max) {
+  const std::lock_guard lock(mutex_);
+  bytes_max_ = bytes_max;
 }
 
 void PagePush::Stop() {

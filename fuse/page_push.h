@@ -4,7 +4,7 @@
 // Only what is cached in a tier is pushed, whole files, each once, and not what was read before its turn came. The
 // kernel drops the pages when it wants their memory, and then asks as usual.
 //
-// Threads:     Add, OnRead and Stop from any; one thread of its own, begun by the first Add.
+// Threads:     Add, OnRead, SetBytesMax and Stop from any; one thread of its own, begun by the first Add.
 // Owns:        its queue and its thread. The session and the dataset must outlive it.
 // Limits:      `bytes_max` of pages pushed in its life; kQueuedMax files wait, what comes beyond is left to be read.
 // Errors:      a file that cannot be pushed is left to be read.
@@ -34,13 +34,15 @@ class PagePush {
   static constexpr int kTriesMax = 8;
 
   PagePush(cache::Dataset& dataset, io::Loop& loop, uint64_t bytes_max, Counter& pushed_bytes)
-      : dataset_(dataset), loop_(loop), bytes_max_(bytes_max), pushed_bytes_(pushed_bytes) {}
+      : dataset_(dataset), loop_(loop), pushed_bytes_(pushed_bytes), bytes_max_(bytes_max) {}
   ~PagePush() { Stop(); }
 
   // The kernel knows these inodes now.
   void Add(fuse_session* session, const std::vector<cache::Node>& nodes);
   // The kernel has asked for the file's bytes itself: it is not pushed any more. Cheap while nothing waits.
   void OnRead(cache::Ino ino);
+  // For what comes from now on.
+  void SetBytesMax(uint64_t bytes_max);
   // Returns when nothing is being pushed any more.
   void Stop();
 
@@ -62,13 +64,13 @@ class PagePush {
 
   cache::Dataset& dataset_;
   io::Loop& loop_;
-  const uint64_t bytes_max_;
   Counter& pushed_bytes_;
 
   std::atomic<bool> waiting_ = false;  // the queue is not empty; for OnRead, before it takes the lock
   std::mutex mutex_;
   std::condition_variable changed_;
   // GUARDED_BY mutex_
+  uint64_t bytes_max_;
   std::deque<File> queue_;
   uint64_t taken_bytes_ = 0;  // of page cache, queued and pushed
   absl::flat_hash_map<cache::Ino, State> files_;

@@ -54,16 +54,6 @@ class ReceiveBuffer {
   void* mapped_ = nullptr;
 };
 
-void TakeRequests(fuse_session* session) {
-  ReceiveBuffer receive;
-  while (fuse_session_exited(session) == 0) {
-    const int length = fuse_session_receive_buf(session, &receive.buffer);
-    if (length == -EINTR || length == -EAGAIN) continue;
-    if (length <= 0) break;  // ENODEV: unmounted, or aborted
-    fuse_session_process_buf(session, &receive.buffer);
-  }
-}
-
 Histogram& Latency(Registry& registry, const char* operation) {
   return registry.AddHistogram("sluice_fuse_request_seconds", "Time to answer a request of the kernel",
                                {{"operation", operation}});
@@ -93,7 +83,7 @@ Session::Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& 
       push_(dataset, loop, options_.push_bytes_max, metrics.requests.pushed_bytes) {}
 
 void Session::OnListed(const std::vector<cache::Node>& nodes) {
-  if (profile_.small_files() && options_.push_bytes_max > 0) push_.Add(session_, nodes);
+  if (profile_.small_files()) push_.Add(session_, nodes);
 }
 
 StatusOr<std::unique_ptr<Session>> Session::Start(UniqueFd fd, std::string init_bytes, SessionOptions options,
@@ -141,34 +131,68 @@ Status Session::Begin(UniqueFd fd, std::string init_bytes) {
           "the kernel (before 6.9) cannot resend requests: readers that waited during the restart go on waiting");
     }
   }
-  serving_ = options_.threads;
-  for (size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this, i] { Serve(i); });
+  SetThreads(options_.threads);
   return absl::OkStatus();
 }
 
-void Session::Serve(size_t thread) {
-  io::BeginThread(fmt::format("fuse-{}", thread).c_str(), io::Turns::kShort);
-  if (options_.ring && thread == 0) {
+void Session::SetThreads(size_t count) {
+  const std::lock_guard lock(servers_mutex_);
+  if (stopped_) return;
+  while (servers_.size() < count) AddServer();
+  const size_t too_many = servers_.size() - count;
+  for (size_t i = count; i < servers_.size(); ++i) servers_[i]->dismissed = true;
+  AwaitServers(too_many);
+}
+
+void Session::AddServer() {
+  Server& server = *servers_.emplace_back(std::make_unique<Server>());
+  ++serving_;
+  server.thread = std::thread([this, &server, number = servers_.size() - 1] { Serve(server, number); });
+}
+
+void Session::Serve(Server& server, size_t number) {
+  io::BeginThread(fmt::format("fuse-{}", number).c_str(), io::Turns::kShort);
+  if (options_.ring && number == 0) {
     fuse_session_loop(session_);  // the one call of libfuse that ends the ring's own threads
   } else {
-    TakeRequests(session_);
+    TakeRequests(server);
   }
   --serving_;
+  server.gone = true;
+}
+
+void Session::TakeRequests(const Server& server) {
+  ReceiveBuffer receive;
+  while (fuse_session_exited(session_) == 0 && !server.dismissed) {
+    const int length = fuse_session_receive_buf(session_, &receive.buffer);
+    if (length == -EINTR || length == -EAGAIN) continue;
+    if (length <= 0) break;  // ENODEV: unmounted, or aborted
+    fuse_session_process_buf(session_, &receive.buffer);
+  }
+}
+
+void Session::AwaitServers(size_t count) {
+  for (; count > 0; --count) {
+    Server& last = *servers_.back();
+    // A signal that comes just before read() is lost, so it is sent until the thread is gone.
+    while (!last.gone) {
+      pthread_kill(last.thread.native_handle(), kWakeSignal);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    last.thread.join();
+    servers_.pop_back();
+  }
 }
 
 int Session::fuse_fd() const { return fuse_session_fd(session_); }
 
 void Session::Stop() {
   push_.Stop();
-  if (threads_.empty()) return;
+  const std::lock_guard lock(servers_mutex_);
+  stopped_ = true;
+  if (servers_.empty()) return;
   fuse_session_exit(session_);
-  // A signal that comes just before read() is lost, so it is sent until the threads are gone.
-  while (serving_ > 0) {
-    for (auto& thread : threads_) pthread_kill(thread.native_handle(), kWakeSignal);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  for (auto& thread : threads_) thread.join();
-  threads_.clear();
+  AwaitServers(servers_.size());
 }
 
 Session::~Session() {

@@ -5,6 +5,7 @@
 // kernel does not know, so that the answer is ignored, and then the kernel is told to send again whatever it waits for.
 //
 // Threads:     Start and the destructor on one thread that is not the loop; `threads` of its own read requests.
+//              SetThreads and SetPushBytes from any thread but the loop and these.
 // Owns:        the descriptor and its threads. The dataset, the loop and the metrics must outlive it.
 // Limits:      kRequestBytesMax per read; kBackgroundMax requests that the kernel sends without a waiting reader.
 // Errors:      Start: FAILED_PRECONDITION when the kernel or libfuse refuses the session.
@@ -17,6 +18,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,6 +78,10 @@ class Session {
   // No thread takes requests any more; those under way may go on. Idempotent.
   void Stop();
 
+  // From now on. At least one thread; returns when those that are too many have gone.
+  void SetThreads(size_t count);
+  void SetPushBytes(uint64_t bytes_max) { push_.SetBytesMax(bytes_max); }
+
   // False: the kernel has ended the connection; it was unmounted.
   bool serving() const { return serving_ > 0; }
   const SessionOptions& options() const { return options_; }
@@ -96,7 +102,17 @@ class Session {
   Session(SessionOptions options, cache::Dataset& dataset, cache::Cache& cache, io::Loop& loop, BackingBroker& broker,
           Metrics metrics);
   Status Begin(UniqueFd fd, std::string init_bytes);
-  void Serve(size_t thread);
+  // A thread that reads requests, until the session ends or it is `dismissed`.
+  struct Server {
+    std::atomic<bool> dismissed{false};
+    std::atomic<bool> gone{false};
+    std::thread thread;
+  };
+  void AddServer();
+  void Serve(Server& server, size_t number);
+  void TakeRequests(const Server& server);
+  // Wakes the last `count` threads until they have gone, and forgets them. REQUIRES: they were told to go.
+  void AwaitServers(size_t count);
 
   const SessionOptions options_;
   cache::Dataset& dataset_;
@@ -108,7 +124,9 @@ class Session {
   PagePush push_;
   fuse_session* session_ = nullptr;
   std::atomic<size_t> serving_{0};
-  std::vector<std::thread> threads_;
+  std::mutex servers_mutex_;
+  std::vector<std::unique_ptr<Server>> servers_;  // GUARDED_BY servers_mutex_
+  bool stopped_ = false;                          // GUARDED_BY servers_mutex_
 };
 
 }  // namespace sluice::fuse
