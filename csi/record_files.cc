@@ -1,16 +1,12 @@
 #include "csi/record_files.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
-#include "common/unique_fd.h"
+#include "common/whole_file.h"
 
 namespace sluice::csi {
 
@@ -31,15 +27,7 @@ Status ReadRecords(const std::string& directory, const std::function<bool(const 
 }
 
 Status WriteRecord(const std::string& path, const std::string& text) {
-  const std::string fresh = path + ".new";
-  {
-    const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd.valid()) return ErrnoStatus(errno, fresh);
-    const ssize_t written = ::write(fd.get(), text.data(), text.size());
-    if (written != static_cast<ssize_t>(text.size())) return ErrnoStatus(written < 0 ? errno : ENOSPC, fresh);
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, path);
-  return absl::OkStatus();
+  return WriteWholeFile(path, text, Outlasts::kProcess);
 }
 
 std::string ReadRecord(const std::string& path) {
