@@ -14,7 +14,15 @@ int ShowMounts(const Globals& globals);
 int ShowStats(const Globals& globals, bool watch);
 int ShowStatus(const Globals& globals);
 int ShowMetrics(const Globals& globals);
+
+struct ConfigFlags {
+  std::vector<std::string> arguments;  // "KEY=VALUE", or keys
+  bool dry_run = false;
+  bool restart = false;
+};
 int ShowConfig(const Globals& globals);
+int SetConfig(const Globals& globals, const ConfigFlags& flags);
+int UnsetConfig(const Globals& globals, const ConfigFlags& flags);
 
 struct PrewarmFlags {
   std::string dataset;

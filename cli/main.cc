@@ -25,6 +25,7 @@ struct Flags {
   PrewarmFlags prewarm;
   MountFlags mount;
   UpgradeFlags upgrade;
+  ConfigFlags config;
   std::string job;
   std::string limit;
   std::string dataset;
@@ -51,10 +52,24 @@ void AddShowCommands(CLI::App& app, Flags& flags, Action& action) {
       Command(app, action, "stats", "Hits, misses and bytes", [&] { return ShowStats(flags.globals, flags.watch); });
   stats->add_flag("--watch", flags.watch, "Again every second, as rates");
   Command(app, action, "metrics", "All metrics in Prometheus' text format", [&] { return ShowMetrics(flags.globals); });
+}
+
+void AddConfigCommands(CLI::App& app, Flags& flags, Action& action) {
   CLI::App* config = app.add_subcommand("config", "The configuration");
   config->require_subcommand(1);
   Command(*config, action, "show", "The configuration in force, defaults filled in",
           [&] { return ShowConfig(flags.globals); });
+  CLI::App* set = Command(*config, action, "set", "Change it while the volumes are in use (docs/configuration.md)",
+                          [&] { return SetConfig(flags.globals, flags.config); });
+  set->add_option("changes", flags.config.arguments, "KEY=VALUE, such as tiers.ssd.quota=300GiB or policy=lru");
+  CLI::App* unset = Command(*config, action, "unset", "Take changes back: the plugin's file says it again",
+                            [&] { return UnsetConfig(flags.globals, flags.config); });
+  unset->add_option("keys", flags.config.arguments, "Keys, such as tiers.ssd.quota, tiers, or '*'")->required();
+  for (CLI::App* command : {set, unset}) {
+    command->add_flag("--dry-run", flags.config.dry_run, "Only say what would be");
+    command->add_flag("--restart", flags.config.restart,
+                      "Start the daemon again if something takes effect only then; readers wait some 50 ms");
+  }
 }
 
 void AddJobCommands(CLI::App& app, Flags& flags, Action& action) {
@@ -176,6 +191,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   AddShowCommands(app, flags, action);
+  AddConfigCommands(app, flags, action);
   AddJobCommands(app, flags, action);
   AddFileCommands(app, flags, action);
   AddTraceCommands(app, flags, action);

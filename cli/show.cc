@@ -1,4 +1,4 @@
-// sluice mounts, stats, status, metrics, config show.
+// sluice mounts, stats, status, metrics.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -111,6 +111,7 @@ int ShowStatus(const Globals& globals) {
   fmt::print("sluiced {}, pool {}, up {:.0f} s, files through {}, confined by {}\n\n", reply.version(), reply.pool(),
              reply.uptime_seconds(), reply.file_io(), reply.confinement());
   PrintTiers(reply.tiers(), nullptr);
+  for (const std::string& note : reply.notes()) fmt::print("note: {}\n", note);
   return kOk;
 }
 
@@ -119,14 +120,6 @@ int ShowMetrics(const Globals& globals) {
   admin::v1::Metrics reply;
   const grpc::Status status = Connect(globals)->GetMetrics(&context, {}, &reply);
   if (status.ok()) globals.json() ? PrintJson(reply) : fmt::print("{}", reply.text());
-  return Report(globals, status);
-}
-
-int ShowConfig(const Globals& globals) {
-  grpc::ClientContext context;
-  admin::v1::Config reply;
-  const grpc::Status status = Connect(globals)->GetConfig(&context, {}, &reply);
-  if (status.ok()) globals.json() ? PrintJson(reply) : fmt::print("{}\n", reply.yaml());
   return Report(globals, status);
 }
 

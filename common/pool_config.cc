@@ -44,9 +44,28 @@ Status ReadTier(YamlMapping& yaml, TierConfig* tier) {
   return absl::OkStatus();
 }
 
-Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
+enum class Reads { kPool, kChange };
+
+// The tiers of a pool are those that are listed; a change finds them there.
+Status ReadTierOf(YamlMapping& item, Reads what, PoolConfig* pool) {
+  TierConfig tier;
+  item.Choice("medium", kMedia, &tier.medium);
+  const auto same = std::ranges::find(pool->tiers, tier.medium, &TierConfig::medium);
+  const bool is_there = same != pool->tiers.end();
+  if (what == Reads::kPool) {
+    RETURN_IF_ERROR(ReadTier(item, &tier));
+    if (is_there) return item.ErrorAt("medium", fmt::format("a second {} tier; one of each is possible", tier.medium));
+    pool->tiers.push_back(std::move(tier));
+    return absl::OkStatus();
+  }
+  if (is_there) return ReadTier(item, &*same);
+  if (!tier.medium.empty()) return FailedPrecondition("the pool has no {} tier", tier.medium);
+  return ReadTier(item, &tier);
+}
+
+Status ReadPool(YamlMapping& yaml, Reads what, PoolConfig* pool) {
   yaml.Integer("uid", 1, 0xfffffffe, &pool->uid);
-  pool->gid = pool->uid;
+  if (what == Reads::kPool) pool->gid = pool->uid;
   yaml.Integer("gid", 1, 0xfffffffe, &pool->gid);
   yaml.Mapping("attached", [&](YamlMapping& attached) -> Status {
     AttachedConfig& pod = pool->attached.emplace();
@@ -57,16 +76,7 @@ Status ReadPool(YamlMapping& yaml, PoolConfig* pool) {
     return attached.ErrorAt(pod.pod_namespace.empty() ? "namespace" : "serviceAccount",
                             "is missing; the daemon's pod is known by both, namespace and serviceAccount");
   });
-  yaml.List("tiers", [&](YamlMapping& item) -> Status {
-    TierConfig tier;
-    RETURN_IF_ERROR(ReadTier(item, &tier));
-    for (const TierConfig& other : pool->tiers) {
-      if (other.medium == tier.medium)
-        return item.ErrorAt("medium", fmt::format("a second {} tier; one of each is possible", tier.medium));
-    }
-    pool->tiers.push_back(std::move(tier));
-    return absl::OkStatus();
-  });
+  yaml.List("tiers", [&](YamlMapping& item) { return ReadTierOf(item, what, pool); });
   yaml.Choice("policy", kPolicies, &pool->policy);
   yaml.Choice("epochs", kEpochs, &pool->epochs);
   yaml.Choice("io", kIo, &pool->io);
@@ -136,7 +146,7 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
       RETURN_IF_ERROR(Annotate(CheckPoolName(name), file));
       PoolConfig& pool = pools[name];
       pool.name = name;
-      return ReadPool(entry, &pool);
+      return ReadPool(entry, Reads::kPool, &pool);
     });
     RETURN_IF_ERROR(top.Finish());
   }
@@ -145,70 +155,12 @@ StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string
   return pools;
 }
 
-namespace {
-
-void Write(const PoolConfig& config, YAML::Emitter& out) {
-  const auto bytes = [](uint64_t count) {
-    return count % kMiB == 0 ? fmt::format("{}MiB", count / kMiB) : fmt::format("{}", count);
-  };
-  const auto time = [](Duration duration) {
-    const auto ms = std::chrono::round<std::chrono::milliseconds>(duration).count();
-    return ms % 1000 == 0 ? fmt::format("{}s", ms / 1000) : fmt::format("{}ms", ms);
-  };
-  out << YAML::Key << config.name << YAML::Value << YAML::BeginMap;
-  out << YAML::Key << "uid" << YAML::Value << config.uid << YAML::Key << "gid" << YAML::Value << config.gid;
-  if (config.attached) {
-    out << YAML::Key << "attached" << YAML::Value << YAML::BeginMap;
-    if (!config.attached->pod_namespace.empty()) {
-      out << YAML::Key << "namespace" << YAML::Value << config.attached->pod_namespace << YAML::Key << "serviceAccount"
-          << YAML::Value << config.attached->service_account;
-    }
-    out << YAML::EndMap;
-  }
-  out << YAML::Key << "tiers" << YAML::Value << YAML::BeginSeq;
-  for (const TierConfig& tier : config.tiers) {
-    out << YAML::BeginMap << YAML::Key << "medium" << YAML::Value << tier.medium << YAML::Key << "path" << YAML::Value
-        << tier.path << YAML::Key << "quota" << YAML::Value << bytes(tier.quota_bytes) << YAML::Key << "highWatermark"
-        << YAML::Value << tier.high_watermark << YAML::Key << "lowWatermark" << YAML::Value << tier.low_watermark
-        << YAML::EndMap;
-  }
-  out << YAML::EndSeq << YAML::Key << "policy" << YAML::Value << config.policy;
-  out << YAML::Key << "epochs" << YAML::Value << config.epochs;
-  out << YAML::Key << "io" << YAML::Value << config.io;
-  out << YAML::Key << "limits" << YAML::Value << YAML::BeginMap;
-  out << YAML::Key << "fillMemory" << YAML::Value << bytes(config.fill_memory_bytes);
-  out << YAML::Key << "fetches" << YAML::Value << config.fetches_max;
-  out << YAML::Key << "fetchSize" << YAML::Value << bytes(config.fetch_bytes_max);
-  out << YAML::Key << "readAhead" << YAML::Value << bytes(config.read_ahead_bytes_max);
-  out << YAML::Key << "pushMemory" << YAML::Value << bytes(config.push_memory_bytes);
-  out << YAML::Key << "openFiles" << YAML::Value << config.open_files_max;
-  out << YAML::Key << "sessionThreads" << YAML::Value << config.session_threads << YAML::EndMap;
-  out << YAML::Key << "source" << YAML::Value << YAML::BeginMap;
-  out << YAML::Key << "directories" << YAML::Value << YAML::Flow << config.source_directories;
-  if (!config.ca_file.empty()) out << YAML::Key << "caFile" << YAML::Value << config.ca_file;
-  out << YAML::Key << "deadline" << YAML::Value << time(config.source_deadline) << YAML::EndMap;
-  out << YAML::Key << "scrub" << YAML::Value << YAML::BeginMap;
-  out << YAML::Key << "rate" << YAML::Value << bytes(config.scrub_bytes_per_second) + "/s";
-  out << YAML::Key << "every" << YAML::Value << time(config.scrub_every) << YAML::EndMap;
-  out << YAML::Key << "answerDeadline" << YAML::Value << time(config.answer_deadline);
-  if (!config.metrics_listen.empty()) {
-    out << YAML::Key << "metrics" << YAML::Value << YAML::BeginMap << YAML::Key << "listen" << YAML::Value
-        << config.metrics_listen << YAML::EndMap;
-  }
-  out << YAML::Key << "logLevel" << YAML::Value << config.log_level;
-  out << YAML::EndMap;
+StatusOr<PoolConfig> ChangePool(const PoolConfig& pool, const std::string& yaml, const std::string& name) {
+  ASSIGN_OR_RETURN(const YAML::Node root, ParseYaml(yaml, name));
+  PoolConfig changed = pool;
+  YamlMapping top(name, root);
+  RETURN_IF_ERROR(ReadPool(top, Reads::kChange, &changed));
+  return changed;
 }
-
-}  // namespace
-
-std::string ToYaml(const PoolConfigs& configs) {
-  YAML::Emitter out;
-  out << YAML::BeginMap << YAML::Key << "pools" << YAML::Value << YAML::BeginMap;
-  for (const auto& [name, config] : configs) Write(config, out);
-  out << YAML::EndMap << YAML::EndMap;
-  return out.c_str();
-}
-
-std::string ToYaml(const PoolConfig& config) { return ToYaml(PoolConfigs{{config.name, config}}); }
 
 }  // namespace sluice

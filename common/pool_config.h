@@ -17,6 +17,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct TierConfig {
   uint64_t quota_bytes = 0;
   double high_watermark = 0.95;
   double low_watermark = 0.90;
+  bool operator==(const TierConfig&) const = default;
 };
 
 // Whose pods may have the pool's directories: those of a service account. Empty: nobody's.
@@ -82,6 +84,10 @@ using PoolConfigs = std::map<std::string, PoolConfig>;
 // `file` may be empty: the defaults. `state_directory` is where pools without paths put their tiers.
 StatusOr<PoolConfigs> LoadPoolConfigs(const std::string& file, const std::string& state_directory);
 
+// `pool` with what `yaml` says of it: keys as they stand below a pool in the file, a tier found by its medium. `name`
+// is what errors call the text. Error: FAILED_PRECONDITION, too, for a tier that the pool does not have.
+StatusOr<PoolConfig> ChangePool(const PoolConfig& pool, const std::string& yaml, const std::string& name);
+
 // STATE_DIRECTORY/pools/NAME.
 std::string PoolDirectory(const std::string& state_directory, const std::string& pool);
 
@@ -91,8 +97,8 @@ Status CheckPoolName(const std::string& name);
 // STATE_DIRECTORY/config: what the plugin tells each daemon is NAME.yaml there.
 std::string PoolConfigDirectory(const std::string& state_directory);
 
-// The configuration as YAML, defaults filled in.
-std::string ToYaml(const PoolConfig& config);
+// The configuration as YAML, defaults filled in. `changed` are keys such as "tiers.ssd.quota": a comment marks them.
+std::string ToYaml(const PoolConfig& config, const std::set<std::string>& changed = {});
 std::string ToYaml(const PoolConfigs& configs);
 
 }  // namespace sluice

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <iterator>
 
 #include "common/bytes.h"
 #include "common/suggest.h"
@@ -12,10 +13,14 @@ namespace sluice {
 StatusOr<YAML::Node> LoadYaml(const std::string& path) {
   std::ifstream stream(path);
   if (!stream) return NotFound("the configuration file {} cannot be read", path);
+  return ParseYaml({std::istreambuf_iterator<char>(stream), {}}, path);
+}
+
+StatusOr<YAML::Node> ParseYaml(const std::string& text, const std::string& name) {
   try {
-    return YAML::Load(stream);
+    return YAML::Load(text);
   } catch (const YAML::Exception& e) {
-    return InvalidArgument("{}:{}: {}", path, e.mark.line + 1, e.msg);
+    return InvalidArgument("{}:{}: {}", name, e.mark.line + 1, e.msg);
   }
 }
 

@@ -27,6 +27,8 @@ namespace sluice {
 
 // Reads `path`. Error: NOT_FOUND, or INVALID_ARGUMENT with the line where the text is no YAML.
 StatusOr<YAML::Node> LoadYaml(const std::string& path);
+// The same of a text; `name` is what errors call it.
+StatusOr<YAML::Node> ParseYaml(const std::string& text, const std::string& name);
 
 class YamlMapping {
  public:

@@ -1,5 +1,6 @@
 #include "daemon/admin_service.h"
 
+#include "common/printable.h"
 #include "daemon/access_stream.h"
 #include "io/call.h"
 
@@ -16,6 +17,8 @@ grpc::Status Answer(StatusOr<T> result, T* reply) {
   *reply = *std::move(result);
   return grpc::Status::OK;
 }
+
+constexpr size_t kNoteBytesMax = 1024;
 
 double SecondsSince(Instant start) { return std::chrono::duration<double>(Clock::System().Now() - start).count(); }
 
@@ -58,7 +61,9 @@ void AdminService::FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>
 grpc::Status AdminService::GetStatus(grpc::ServerContext*, const admin::v1::GetStatusRequest*,
                                      admin::v1::Status* reply) {
   reply->set_version(context_.version);
-  reply->set_pool(context_.config.name);
+  const OverriddenConfig config = context_.config.Get();
+  reply->set_pool(config.in_force().name);
+  for (const std::string& note : config.notes()) reply->add_notes(Printable(note, kNoteBytesMax));
   reply->set_uptime_seconds(SecondsSince(context_.started));
   reply->set_file_io(context_.file_io);
   reply->set_confinement(context_.confinement);
@@ -121,8 +126,25 @@ grpc::Status AdminService::GetMetrics(grpc::ServerContext*, const admin::v1::Get
 
 grpc::Status AdminService::GetConfig(grpc::ServerContext*, const admin::v1::GetConfigRequest*,
                                      admin::v1::Config* reply) {
-  reply->set_yaml(ToYaml(context_.config));
+  ShowConfig(context_.config.Get(), reply);
   return grpc::Status::OK;
+}
+
+grpc::Status AdminService::SetConfig(grpc::ServerContext*, const admin::v1::SetConfigRequest* request,
+                                     admin::v1::Config* reply) {
+  const auto changed =
+      context_.config.Set({request->unset().begin(), request->unset().end()}, request->yaml(), request->dry_run());
+  if (!changed.ok()) return ToGrpc(changed.status());
+  ShowConfig(*changed, reply);
+  if (request->restart() && !request->dry_run() && !reply->pending().empty()) context_.restart();
+  return grpc::Status::OK;
+}
+
+void AdminService::ShowConfig(const OverriddenConfig& config, admin::v1::Config* out) const {
+  out->set_yaml(ToYaml(config.in_force(), config.overrides().keys()));
+  if (!config.overrides().empty()) out->set_overrides(config.overrides().ToYaml());
+  for (const std::string& key : context_.config.Pending(config.in_force())) out->add_pending(key);
+  for (const std::string& note : config.notes()) out->add_notes(Printable(note, kNoteBytesMax));
 }
 
 grpc::Status AdminService::StartPrewarm(grpc::ServerContext*, const admin::v1::StartPrewarmRequest* request,

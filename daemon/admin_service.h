@@ -4,7 +4,7 @@
 // Errors:   Status codes as they are; the messages are for administrators.
 #pragma once
 
-#include "common/pool_config.h"
+#include "daemon/live_config.h"
 #include "daemon/mounts.h"
 #include "daemon/prewarm.h"
 #include "proto/admin.grpc.pb.h"
@@ -12,7 +12,8 @@
 namespace sluice::daemon {
 
 struct AdminContext {
-  const PoolConfig& config;
+  LiveConfig& config;
+  std::function<void()> restart;  // the daemon ends in order, and is started again by who started it
   Mounts& mounts;
   Prewarmer& prewarmer;
   cache::Cache& cache;
@@ -37,6 +38,7 @@ class AdminService final : public admin::v1::Admin::Service {
   SLUICE_ADMIN_CALL(GetStats, GetStatsRequest, Stats);
   SLUICE_ADMIN_CALL(GetMetrics, GetMetricsRequest, Metrics);
   SLUICE_ADMIN_CALL(GetConfig, GetConfigRequest, Config);
+  SLUICE_ADMIN_CALL(SetConfig, SetConfigRequest, Config);
   SLUICE_ADMIN_CALL(StartPrewarm, StartPrewarmRequest, Job);
   SLUICE_ADMIN_CALL(ListJobs, ListJobsRequest, ListJobsResponse);
   SLUICE_ADMIN_CALL(CancelJob, JobRequest, Job);
@@ -62,6 +64,7 @@ class AdminService final : public admin::v1::Admin::Service {
   io::Task<sluice::Status> PinAll(std::shared_ptr<Mount> mount, Patterns patterns, bool pinned,
                                   admin::v1::FilesResult* result);
   grpc::Status SetPinned(const admin::v1::FilesRequest& request, bool pinned, admin::v1::FilesResult* result);
+  void ShowConfig(const OverriddenConfig& config, admin::v1::Config* out) const;
   void FillTiers(google::protobuf::RepeatedPtrField<admin::v1::Tier>* tiers) const;
 
   const AdminContext context_;

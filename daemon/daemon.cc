@@ -10,6 +10,8 @@
 #include "daemon/admin_service.h"
 #include "daemon/admin_socket.h"
 #include "daemon/broker_client.h"
+#include "daemon/cache_options.h"
+#include "daemon/live_config.h"
 #include "daemon/metrics_server.h"
 #include "daemon/scrubber.h"
 #include "daemon/tree_prover.h"
@@ -21,28 +23,6 @@ namespace sluice::daemon {
 namespace {
 
 constexpr size_t kPoolThreads = 4;
-
-StatusOr<cache::CacheOptions> CacheOptionsOf(const PoolConfig& config, const std::string& pool_directory) {
-  cache::CacheOptions options;
-  for (const TierConfig& tier : config.tiers) {
-    ASSIGN_OR_RETURN(const cache::Medium medium, cache::ParseMedium(tier.medium));
-    options.store.tiers.push_back(
-        {.medium = medium,
-         .path = tier.path,
-         .quota_bytes = tier.quota_bytes,
-         .high_watermark = tier.high_watermark,
-         .low_watermark = tier.low_watermark,
-         .policy = config.policy,
-         .epochs = config.epochs == "declared" ? cache::Epochs::kDeclared : cache::Epochs::kRecognised});
-  }
-  options.store.index_directory = pool_directory + "/index";
-  options.store.open_files_max = config.open_files_max;
-  options.fill_memory_bytes = config.fill_memory_bytes;
-  options.fetches_max = config.fetches_max;
-  options.fetch_bytes_max = config.fetch_bytes_max;
-  options.read_ahead_max_bytes = config.read_ahead_bytes_max;
-  return options;
-}
 
 void RaiseDescriptorLimit() {
   rlimit limit{};
@@ -105,6 +85,7 @@ struct Daemon::Parts {
   std::unique_ptr<TreeProver> prover;
   std::unique_ptr<Prewarmer> prewarmer;
   std::unique_ptr<Scrubber> scrubber;
+  std::unique_ptr<LiveConfig> live_config;
   std::unique_ptr<AdminService> admin_service;
   std::unique_ptr<AdminSocket> admin_socket;
   std::unique_ptr<MetricsServer> metrics_server;
@@ -119,15 +100,16 @@ struct Daemon::Parts {
 
 Status Daemon::Parts::Open() {
   const std::string& directory = options.pool_directory;
+  const PoolConfig& config = options.config.in_force();
   const std::string catalogs = directory + "/catalogs";
   std::error_code error;
   std::filesystem::create_directories(catalogs, error);
   if (error) return Unavailable("{}: {}", catalogs, error.message());
   file_io = uses_ring ? io::MakeUringFileIo(loop) : io::MakeThreadFileIo(pool);
-  http = std::make_shared<source::HttpClient>(loop, options.config.ca_file);
+  http = std::make_shared<source::HttpClient>(loop, config.ca_file);
   sources.emplace(source::SourceContext{loop, *file_io, pool, http, source_metrics});
   sealer = io::MakeVeritySealer(pool);
-  ASSIGN_OR_RETURN(cache::CacheOptions cache_options, CacheOptionsOf(options.config, directory));
+  ASSIGN_OR_RETURN(cache::CacheOptions cache_options, CacheOptionsOf(config, directory));
   cache_options.store.sealer = sealer.get();
   ASSIGN_OR_RETURN(cache, cache::Cache::Open(cache_options, loop, *file_io, metrics));
   trees = std::make_unique<cache::PublishedTrees>(cache->store(), loop, pool);
@@ -138,27 +120,31 @@ Status Daemon::Parts::Open() {
                                                  .cache = *cache,
                                                  .loop = loop,
                                                  .sources = *sources,
-                                                 .retry = {.deadline = options.config.source_deadline},
+                                                 .retry = {.deadline = config.source_deadline},
                                                  .node_limits = node_limits,
                                                  .throttled_ns = throttled_ns,
                                                  .session_metrics = session_metrics,
                                                  .open_files_metrics = open_files_metrics,
                                                  .backings = backings,
                                                  .mounts_gauge = mounts_gauge,
-                                                 .session_threads = options.config.session_threads,
-                                                 .push_bytes_max = options.config.push_memory_bytes,
-                                                 .source_directories = options.config.source_directories});
+                                                 .session_threads = config.session_threads,
+                                                 .push_bytes_max = config.push_memory_bytes,
+                                                 .source_directories = config.source_directories});
   prover = std::make_unique<TreeProver>(*trees, *cache, loop);
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, *prover, loop);
   RETURN_IF_ERROR(prewarmer->Load());
-  scrubber = std::make_unique<Scrubber>(ScrubOptions{options.config.scrub_bytes_per_second, options.config.scrub_every},
-                                        *mounts, *cache, loop, metrics);
+  scrubber = std::make_unique<Scrubber>(ScrubOptionsOf(config), *mounts, *cache, loop, metrics);
   loop.Post([this] { scrubber->Start(); });
   loop_thread = std::thread([this] {
     io::BeginThread("loop", io::Turns::kShort);
     loop.Run();
   });
-  admin_service = std::make_unique<AdminService>(AdminContext{.config = options.config,
+  ASSIGN_OR_RETURN(broker_socket, BrokerSocket::Listen(directory + "/broker.sock"));
+  broker = std::make_unique<BrokerClient>(*broker_socket, broker_link, *mounts, *prewarmer, *trees, *prover, backings,
+                                          loop, [this] { loop.Post([this] { OnResumed(); }); });
+  live_config = std::make_unique<LiveConfig>(options.config, LiveConfig::Parts{*cache, *mounts, *scrubber, loop});
+  admin_service = std::make_unique<AdminService>(AdminContext{.config = *live_config,
+                                                              .restart = [this] { broker->Stop(); },
                                                               .mounts = *mounts,
                                                               .prewarmer = *prewarmer,
                                                               .cache = *cache,
@@ -171,12 +157,9 @@ Status Daemon::Parts::Open() {
                                                               .confinement = options.confinement,
                                                               .started = Clock::System().Now()});
   ASSIGN_OR_RETURN(admin_socket, AdminSocket::Listen(directory + "/admin.sock", *admin_service));
-  if (!options.config.metrics_listen.empty()) {
-    ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(options.config.metrics_listen, metrics));
+  if (!config.metrics_listen.empty()) {
+    ASSIGN_OR_RETURN(metrics_server, MetricsServer::Listen(config.metrics_listen, metrics));
   }
-  ASSIGN_OR_RETURN(broker_socket, BrokerSocket::Listen(directory + "/broker.sock"));
-  broker = std::make_unique<BrokerClient>(*broker_socket, broker_link, *mounts, *prewarmer, *trees, *prover, backings,
-                                          loop, [this] { loop.Post([this] { OnResumed(); }); });
   return absl::OkStatus();
 }
 
@@ -201,7 +184,7 @@ void Daemon::Parts::Close() {
 
 StatusOr<std::unique_ptr<Daemon>> Daemon::Start(DaemonOptions options) {
   RaiseDescriptorLimit();
-  ASSIGN_OR_RETURN(const bool use_ring, UseRing(options.config.io));
+  ASSIGN_OR_RETURN(const bool use_ring, UseRing(options.config.in_force().io));
   std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<Parts>(use_ring, std::move(options))));
   RETURN_IF_ERROR(daemon->parts_->Open());
   return daemon;

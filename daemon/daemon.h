@@ -7,15 +7,15 @@
 #include <memory>
 #include <string>
 
-#include "common/pool_config.h"
 #include "common/status.h"
 #include "common/unique_fd.h"
+#include "daemon/overridden_config.h"
 
 namespace sluice::daemon {
 
 struct DaemonOptions {
   std::string pool_directory;  // for the index, catalogs and the admin socket
-  PoolConfig config;
+  OverriddenConfig config;
   std::string version;
   std::string confinement;  // see Confine
   uint64_t restarts = 0;    // of this pool's daemon since who starts it has started

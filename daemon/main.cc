@@ -91,21 +91,16 @@ Status Serve(const Flags& flags) {
   if (::geteuid() == 0) return FailedPrecondition("sluiced must not run as root; it needs a user of its own");
   ASSIGN_OR_RETURN(const UniqueFd lock, LockPool(directory, flags.attached));
   ASSIGN_OR_RETURN(const PoolConfigs pools, LoadPoolConfigs(flags.config_file, flags.state_directory));
-  const auto found = pools.find(pool);
-  if (found == pools.end()) return NotFound("the configuration {} has no pool '{}'", flags.config_file, pool);
-  PoolConfig config = found->second;
+  if (!pools.contains(pool)) return NotFound("the configuration {} has no pool '{}'", flags.config_file, pool);
+  const auto overridden = OverriddenConfig::Load(pools, pool, directory + "/overrides.yaml", MemoryLimit());
+  const PoolConfig& config = overridden.in_force();
   spdlog::set_level(spdlog::level::from_str(config.log_level));
-  const uint64_t memory = MemoryLimit();
-  if (const std::string lowered = FitMemory(pools, memory, &config); !lowered.empty()) {
-    spdlog::warn("{} of memory, by a control group or the machine, is less than configured: {}", FormatBytes(memory),
-                 lowered);
-  }
   ::umask(0077);  // names and bytes of the datasets are the pool's alone
   ASSIGN_OR_RETURN(const std::string confinement, ConfineTo(config, directory));
   spdlog::info("confined by: {}", confinement);
   SignalWatch signals;
   ASSIGN_OR_RETURN(const std::unique_ptr<Daemon> daemon, Daemon::Start({.pool_directory = directory,
-                                                                        .config = config,
+                                                                        .config = overridden,
                                                                         .version = SLUICE_VERSION,
                                                                         .confinement = confinement,
                                                                         .restarts = flags.restarts,

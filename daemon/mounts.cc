@@ -99,9 +99,9 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   session.file_mode = spec.file_mode();
   session.directory_mode = spec.directory_mode();
   session.access = spec.access();
-  session.push_bytes_max = context_.push_bytes_max;
+  session.push_bytes_max = push_bytes_max_;
   session.ring = spec.ring();
-  session.threads = context_.session_threads;
+  session.threads = session_threads_;
   session.resume = request.resume();
   session.backings.insert(request.backings().begin(), request.backings().end());
   ASSIGN_OR_RETURN(
@@ -130,9 +130,12 @@ Status Mounts::TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd) {
     if (mounts_.size() >= kMountsMax) return ResourceExhausted("{} volumes are mounted; that is the limit", kMountsMax);
   }
   ASSIGN_OR_RETURN(std::shared_ptr<Mount> mount, Create(request, std::move(fuse_fd)));
-  const std::lock_guard lock(mutex_);
-  if (!mounts_.emplace(id, mount).second) return AlreadyExists("volume {} is mounted already", id);
-  context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
+  {
+    const std::lock_guard lock(mutex_);
+    if (!mounts_.emplace(id, mount).second) return AlreadyExists("volume {} is mounted already", id);
+    context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
+  }
+  LimitSession(*mount);  // the limits may be others since its session began
   spdlog::info("volume {} of {} is served{}", id, request.volume().source(), request.resume() ? " again" : "");
   return absl::OkStatus();
 }
@@ -168,6 +171,17 @@ Status Mounts::Renew(const broker::v1::RenewCredentials& request) {
   found->second->credentials->Set(FromBroker(request.credentials()));
   spdlog::info("volume {} has new credentials", request.volume_id());
   return absl::OkStatus();
+}
+
+void Mounts::LimitSession(Mount& mount) const {
+  mount.session->SetThreads(session_threads_);
+  mount.session->SetPushBytes(push_bytes_max_);
+}
+
+void Mounts::SetSessionLimits(size_t threads, uint64_t push_bytes_max) {
+  session_threads_ = threads;
+  push_bytes_max_ = push_bytes_max;
+  for (const auto& mount : All()) LimitSession(*mount);
 }
 
 void Mounts::StopAll() {

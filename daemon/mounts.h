@@ -7,6 +7,7 @@
 // session's.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,8 +51,8 @@ struct MountContext {
   fuse::OpenFilesMetrics& open_files_metrics;
   fuse::BackingBroker& backings;
   Gauge& mounts_gauge;
-  size_t session_threads = 2;
-  uint64_t push_bytes_max = 0;
+  size_t session_threads = 2;                   // at first
+  uint64_t push_bytes_max = 0;                  // at first
   std::vector<std::string> source_directories;  // of file:// sources
 };
 
@@ -59,13 +60,19 @@ class Mounts {
  public:
   static constexpr size_t kMountsMax = 1024;
 
-  explicit Mounts(MountContext context) : context_(std::move(context)), catalogs_(context_.catalogs_directory) {}
+  explicit Mounts(MountContext context)
+      : context_(std::move(context)),
+        catalogs_(context_.catalogs_directory),
+        session_threads_(context_.session_threads),
+        push_bytes_max_(context_.push_bytes_max) {}
 
   Status Add(const broker::v1::Mount& request, UniqueFd fuse_fd);
   // Nothing happens when it is not there.
   Status Remove(const std::string& volume_id);
   // From its next request to the source on. NOT_FOUND when it is not there.
   Status Renew(const broker::v1::RenewCredentials& request);
+  // Of every session from now on, and of those to come. Not on the loop.
+  void SetSessionLimits(size_t threads, uint64_t push_bytes_max);
   // Ends all sessions; the mounts stay the plugin's, and the next daemon goes on with them.
   void StopAll();
 
@@ -80,10 +87,13 @@ class Mounts {
   Status TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd);
   StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);
   void Close(Mount& mount);
+  void LimitSession(Mount& mount) const;
 
   const MountContext context_;
   const CatalogDirectories catalogs_;
   FailedMounts failed_;
+  std::atomic<size_t> session_threads_;
+  std::atomic<uint64_t> push_bytes_max_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Mount>> mounts_;  // GUARDED_BY mutex_
 };

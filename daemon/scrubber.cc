@@ -24,9 +24,15 @@ Scrubber::Scrubber(ScrubOptions options, const Mounts& mounts, cache::Cache& cac
       passes_(metrics.AddCounter("sluice_scrub_passes_total", "Times the scrubber went through all that is cached")) {}
 
 void Scrubber::Start() {
-  if (options_.bytes_per_second == 0) return;
   throttle_.SetRate(options_.bytes_per_second);
   io::Spawn(Run());
+}
+
+void Scrubber::SetOptions(ScrubOptions options) {
+  if (options == options_) return;
+  options_ = options;
+  throttle_.SetRate(options_.bytes_per_second);
+  rested_.Notify();
 }
 
 io::Task<void> Scrubber::Close() {
@@ -37,25 +43,31 @@ io::Task<void> Scrubber::Close() {
 
 io::Task<void> Scrubber::Run() {
   const io::Gate::Holder holder = gate_.Enter();
-  co_await Rest(std::min(options_.every, kFirstPassMax));
+  Instant begun = loop_.clock().Now();
+  co_await Rest(begun, kFirstPassMax);
   while (!gate_.closed()) {
-    const Instant begun = loop_.clock().Now();
+    begun = loop_.clock().Now();
     co_await Pass();
-    if (gate_.closed()) break;
-    passes_.Add();
-    co_await Rest(options_.every - (loop_.clock().Now() - begun));
+    if (!ShouldStop()) passes_.Add();
+    co_await Rest(begun, Duration::max());
   }
 }
 
-io::Task<void> Scrubber::Rest(Duration duration) {
-  if (duration <= Duration(0) || gate_.closed()) co_return;
-  loop_.After(duration, [this] { rested_.Notify(); });
-  co_await rested_.Wait();
+io::Task<void> Scrubber::Rest(Instant begun, Duration at_most) {
+  constexpr Duration kLeast = std::chrono::milliseconds(1);  // a pass over nothing takes no time
+  co_await loop_.Sleep(kLeast);
+  while (!gate_.closed()) {
+    const Duration left = std::min(options_.every, at_most) - (loop_.clock().Now() - begun);
+    const bool never = options_.bytes_per_second == 0;
+    if (!never && left <= Duration(0)) co_return;
+    if (!never) loop_.After(left, [this] { rested_.Notify(); });
+    co_await rested_.Wait();  // SUSPENDS: the options may be others
+  }
 }
 
 io::Task<void> Scrubber::Pass() {
   const uint32_t first = std::random_device()();
-  for (uint32_t i = 0; i < kParts && !gate_.closed(); ++i) {
+  for (uint32_t i = 0; i < kParts && !ShouldStop(); ++i) {
     for (const auto& object : cache_.store().ObjectsWith(static_cast<uint8_t>(first + i)))
       co_await Scrub(object->version);
   }
@@ -64,11 +76,11 @@ io::Task<void> Scrubber::Pass() {
 io::Task<void> Scrubber::Scrub(cache::ObjectVersion version) {
   // Kept while its last block may have to be dropped and fetched again.
   const auto object = cache_.store().Acquire(version);
-  for (uint32_t block = 0; block < object->block_count() && !gate_.closed(); ++block) {
+  for (uint32_t block = 0; block < object->block_count() && !ShouldStop(); ++block) {
     const auto medium = object->TierOf(block);
     if (!medium) continue;
     co_await throttle_.Pass(object->BlockLength(block));
-    if (gate_.closed()) break;
+    if (ShouldStop()) break;
     const bool good = co_await cache_.store().Check(object, block);
     scrubbed_bytes_.Add(object->BlockLength(block));
     if (good) continue;

@@ -20,6 +20,7 @@ namespace sluice::daemon {
 struct ScrubOptions {
   uint64_t bytes_per_second = 0;  // 0: never
   Duration every{};
+  bool operator==(const ScrubOptions&) const = default;
 };
 
 class Scrubber {
@@ -30,6 +31,8 @@ class Scrubber {
 
   // On the loop, once.
   void Start();
+  // On the loop: from now on, for a pass that is under way, too.
+  void SetOptions(ScrubOptions options);
   io::Task<void> Close();
 
  private:
@@ -37,9 +40,11 @@ class Scrubber {
   io::Task<void> Pass();
   io::Task<void> Scrub(cache::ObjectVersion version);
   io::Task<void> FetchAgain(std::shared_ptr<cache::Object> object, uint32_t block, uint32_t count, uint8_t medium);
-  io::Task<void> Rest(Duration duration);
+  // Until a pass is due, `every` or `at_most` after `begun`.
+  io::Task<void> Rest(Instant begun, Duration at_most);
+  bool ShouldStop() const { return gate_.closed() || options_.bytes_per_second == 0; }
 
-  const ScrubOptions options_;
+  ScrubOptions options_;
   const Mounts& mounts_;
   cache::Cache& cache_;
   io::Loop& loop_;

@@ -1,9 +1,11 @@
 // The configuration file: YAML.
 //
 // Properties: all numbers are within their limits and the tiers of different media; what is shown of a configuration
-// (ToYaml) is read back as the same; an error names the file.
+// (ToYaml) is read back as the same; an error names the file. The same text as a change of a running daemon
+// (ConfigOverrides): what is taken leaves alone what the plugin decides, and is read back as the same.
 #include <fstream>
 
+#include "common/config_overrides.h"
 #include "common/pool_config.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/temp_dir.h"
@@ -34,6 +36,30 @@ void Check(const PoolConfig& pool) {
   }
 }
 
+void CheckChange(const std::string& yaml) {
+  PoolConfig base;
+  base.tiers = {{.medium = "dram", .path = "/d", .quota_bytes = 64 * kMiB},
+                {.medium = "ssd", .path = "/s", .quota_bytes = 1 * kGiB}};
+  const auto overrides = ConfigOverrides::Parse(yaml, base, "change");
+  if (overrides.ok()) {
+    const auto changed = overrides->ApplyTo(base);
+    Expect(changed.ok(), "what is taken can be applied");
+    Check(*changed);
+    Expect(changed->uid == base.uid && changed->gid == base.gid && changed->attached == base.attached, "users stay");
+    Expect(changed->source_directories == base.source_directories && changed->ca_file.empty(), "nothing more is read");
+    Expect(changed->metrics_listen.empty() && changed->answer_deadline == base.answer_deadline, "nor listened at");
+    Expect(changed->tiers.size() == 2 && changed->tiers[0].path == "/d" && changed->tiers[1].path == "/s",
+           "nor written");
+  }
+  auto read = ConfigOverrides::Read(yaml, "file");
+  Expect(read.ok() || !overrides.ok(), "what is taken can be read");
+  if (!read.ok()) return;
+  const auto again = ConfigOverrides::Read(read->ToYaml(), "file");
+  Expect(again.ok() && again->ToYaml() == read->ToYaml(), "and written, and read again");
+  read->DropWhatDoesNotFit(base, [](const PoolConfig&) { return absl::OkStatus(); });
+  Expect(read->ApplyTo(base).ok(), "what is left fits");
+}
+
 }  // namespace
 }  // namespace sluice
 
@@ -41,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sluice;
   using fuzz::Expect;
   static const TempDir directory("/dev/shm");
+  CheckChange(std::string(fuzz::TextOf(data, size)));
   const auto pools = Load(directory, fuzz::TextOf(data, size));
   if (!pools.ok()) {
     Expect(pools.status().code() == StatusCode::kInvalidArgument, "a mistake is INVALID_ARGUMENT");

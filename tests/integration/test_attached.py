@@ -69,7 +69,14 @@ def kill_plugin(plugin, pod):
     plugin.start()
 
 
-@pytest.mark.parametrize("end", [restart_daemon, restart_pod, kill_pod, start_the_next_first, restart_plugin, kill_plugin])
+def set_what_needs_a_start(plugin, pod):
+    old = pod.daemon_pid()
+    plugin.sluice("config", "set", f"source.deadline={old}s", "--restart")  # another one each time
+    harness.wait_until(lambda: pod.daemon_pid() not in (None, old) and plugin.ready(), what="the next daemon")
+    assert plugin.json("config", "show")["pending"] == []
+
+
+@pytest.mark.parametrize("end", [restart_daemon, set_what_needs_a_start, restart_pod, kill_pod, start_the_next_first, restart_plugin, kill_plugin])
 def test_readers_do_not_notice(make_attached, s3, s3_volume, end):
     bucket = f"attached-{end.__name__.replace('_', '-')}"
     want = load.large_files(s3.bucket(bucket), count=8)
