@@ -123,7 +123,7 @@ class Cluster:
 
     def run(self, *command, **options):
         """Runs a command as on the node; its completed process."""
-        environment = os.environ | {"KUBECONFIG": str(self.state / "keys/admin.yaml"), "PATH": f"{HYPERKUBE.parent}:{os.environ['PATH']}"}
+        environment = os.environ | {"HOME": str(self.state), "KUBECONFIG": str(self.state / "keys/admin.yaml"), "PATH": f"{HYPERKUBE.parent}:{os.environ['PATH']}"}
         return subprocess.run([*self.enter("mount", "net", "pid", "ipc", "uts"), f"--wd={os.getcwd()}", *command], env=environment, check=False, **options)
 
     def stop(self):

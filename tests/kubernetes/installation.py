@@ -1,46 +1,27 @@
-"""The manifests of deploy/kubernetes, as they are but for sizes, in the order that they are installed in."""
+"""The project on a cluster, installed from its chart."""
 
 import json
-
-import yaml
+import pathlib
 
 import harness
 
-MANIFESTS = harness.ROOT / "deploy" / "kubernetes"
-QUOTAS = {"dram": "64MiB", "ssd": "1GiB"}
+CHART = harness.ROOT / "deploy" / "helm" / "sluice"
+VALUES = pathlib.Path(__file__).resolve().parent / "values.yaml"
 
 
-def fit(document):
-    """For a machine that has more to do than this."""
-    if document["kind"] == "ConfigMap":
-        configuration = yaml.safe_load(document["data"]["config.yaml"])
-        for tier in configuration["pools"]["default"]["tiers"]:
-            tier["quota"] = QUOTAS[tier["medium"]]
-        document["data"]["config.yaml"] = yaml.safe_dump(configuration)
-    if document["kind"] in ("DaemonSet", "Deployment", "StatefulSet"):
-        for container in document["spec"]["template"]["spec"]["containers"]:
-            container["resources"] = {"requests": {"cpu": "1m", "memory": "16Mi"}}
-        for template in document["spec"].pop("volumeClaimTemplates", []):  # nobody else here makes volumes
-            document["spec"]["template"]["spec"]["volumes"].append({"name": template["metadata"]["name"], "emptyDir": {}})
-    return document
-
-
-def documents(*files):
-    return [fit(document) for file in files for document in yaml.safe_load_all((MANIFESTS / file).read_text())]
-
-
-def install(kubectl):
-    """Returns when everything runs, and the kubelet knows the driver."""
-    for files in [("rbac.yaml", "csidriver.yaml"), ("node.yaml",), ("daemon.yaml",), ("controller.yaml",)]:
-        kubectl.apply(documents(*files))
-    wait(kubectl)
-
-
-def wait(kubectl):
-    for document in documents("node.yaml", "daemon.yaml", "controller.yaml"):
-        if document["kind"] in ("DaemonSet", "Deployment", "StatefulSet"):
-            kubectl.wait_for_rollout(document["kind"], document["metadata"]["name"], document["metadata"]["namespace"])
+def install(kubectl, *arguments):
+    """What is not there, or otherwise. Returns when everything runs, and the kubelet knows the driver."""
+    helm(kubectl, "upgrade", "sluice", CHART, "--install", "--create-namespace", f"--values={VALUES}", "--wait", "--timeout=3m", *arguments)
     kubectl.wait_until(lambda node: node and node["spec"]["drivers"], "csinode", "node1", what="the driver")
+
+
+def uninstall(kubectl):
+    helm(kubectl, "uninstall", "sluice")
+
+
+def helm(kubectl, *arguments):
+    done = kubectl.cluster.run(harness.DEPS / "bin" / "helm", *arguments, "--namespace=sluice-system", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def sluice(kubectl, *arguments):
@@ -48,3 +29,16 @@ def sluice(kubectl, *arguments):
     output = kubectl("exec", "--namespace=sluice-daemon", "daemonset/sluice-daemon", "--", "sluice",
                      "--socket=/var/lib/sluice/pools/default/admin.sock", "--output=json", *arguments)
     return json.loads(output.splitlines()[-1])
+
+
+def metrics(kubectl):
+    """As Prometheus finds and asks for them: the Service's endpoint, each sample by its name with labels. None while a
+    daemon's pod is replaced."""
+    slices = [found for found in kubectl.get("endpointslices", None, "sluice-daemon") if found["metadata"]["labels"]["kubernetes.io/service-name"] == "sluice-daemon"]
+    addresses = [(address, found["ports"][0]["port"]) for found in slices for endpoint in found["endpoints"] or [] if endpoint["conditions"]["ready"]
+                 for address in endpoint["addresses"]]
+    if not addresses:
+        return {}
+    done = kubectl.cluster.run("busybox", "wget", "-q", "-O", "-", "http://{}:{}/metrics".format(*addresses[0]), capture_output=True, text=True)
+    samples = (line.rsplit(" ", 1) for line in done.stdout.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in samples}

@@ -74,3 +74,17 @@ def test_pod_deleted(kubectl, reader, workload, how):
 def test_rolled(kubectl, reader, workload):
     replaced(kubectl, workload, lambda _: kubectl("rollout", "restart", f"daemonset/{workload[1]}", f"--namespace={workload[0]}"))
     reader.goes_on()
+
+
+def test_configuration_changed(kubectl, reader):
+    """Another quota, as an administrator changes it: plugin and daemon take it over, one after the other."""
+    def quota():
+        return installation.metrics(kubectl).get('sluice_tier_quota_bytes{tier="dram"}')
+
+    try:
+        installation.install(kubectl, "--set=pools.default.configuration.tiers[0].quota=32MiB")
+        harness.wait_until(lambda: quota() == 32 << 20, seconds=60, what="the quota")
+        reader.goes_on()
+    finally:
+        installation.install(kubectl)
+    harness.wait_until(lambda: quota() == 64 << 20, seconds=60, what="the old quota")
