@@ -100,6 +100,9 @@ Status StatusOfCurl(CURLcode code, const Transfer& transfer) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
       return PermissionDenied("{}: the server's certificate is not trusted: {}", Shown(transfer), detail);
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+      return Unavailable("{}: {}; check the address, and that this node may connect to it", Shown(transfer), detail);
     default:
       return Unavailable("{}: {}", Shown(transfer), detail);
   }

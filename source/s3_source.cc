@@ -91,7 +91,7 @@ Status S3Source::Explain(const HttpReply& reply, std::string_view what) const {
                                                 : fmt::format("{}: {}", error.code, error.message);
   const std::string where = fmt::format("s3://{}/{} at {}", options_.bucket, what, address_.host);
   if (error.code == "NoSuchBucket") {
-    return NotFound("{}: the bucket does not exist ({})", where, reason);
+    return NotFound("{}: the bucket does not exist ({}); check the volume's source and endpoint", where, reason);
   }
   if (RefusesCredentials(error) || reply.status == 401) {
     return Unauthenticated("{}: the credentials are not accepted ({}); check the volume's Secret", where, reason);

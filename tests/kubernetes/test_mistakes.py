@@ -34,7 +34,7 @@ def test_wrong_name_of_a_key(kubectl, namespace, parameters):
 
 def test_wrong_bucket(kubectl, namespace, parameters):
     namespace.apply_secret("given", **RIGHT)
-    expect(namespace, kubectl, r"FailedMount.*NotFound.*no-such-bucket", **parameters | {"source": "s3://no-such-bucket"})
+    expect(namespace, kubectl, r"FailedMount.*NotFound.*no-such-bucket.*check the volume.s source and endpoint", **parameters | {"source": "s3://no-such-bucket"})
 
 
 def test_missing_secret(kubectl, namespace, parameters):
@@ -43,7 +43,7 @@ def test_missing_secret(kubectl, namespace, parameters):
 
 def test_wrong_endpoint(kubectl, namespace, parameters):
     namespace.apply_secret("given", **RIGHT)
-    expect(namespace, kubectl, r"FailedMount.*Unavailable.*10\.255\.0\.1:1\b", **parameters | {"endpoint": "http://10.255.0.1:1"})
+    expect(namespace, kubectl, r"FailedMount.*Unavailable.*10\.255\.0\.1:1\b.*check the address", **parameters | {"endpoint": "http://10.255.0.1:1"})
 
 
 def test_misspelled_parameter(kubectl, namespace, parameters):
