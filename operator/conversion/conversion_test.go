@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
-	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -55,7 +54,6 @@ func filler() *randfill.Filler {
 			_ = q.String() // as one that was read
 		},
 		func(at *metav1.Time, c randfill.Continue) { *at = metav1.Unix(1+c.Int63n(1<<31), 0) },
-		func(d *metav1.Duration, c randfill.Continue) { d.Duration = time.Duration(c.Int63n(1 << 40)) },
 		func(raw *apiextensionsv1.JSON, c randfill.Continue) {
 			raw.Raw, _ = json.Marshal(map[string]any{"a" + c.String(4): []int{c.Intn(9)}, "b": map[string]string{"c": c.String(8)}})
 		},

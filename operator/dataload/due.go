@@ -67,10 +67,7 @@ func eventDue(load *v1alpha2.DataLoad, dataset *v1alpha2.Dataset, now time.Time)
 	}
 	every := sourceEveryDefault
 	if watched != nil {
-		every = 0
-		if watched.SourceEvery != nil {
-			every = watched.SourceEvery.Duration
-		}
+		every, _ = watched.SourceEvery.Duration() // what is none is refused before
 	}
 	if every <= 0 || load.Status.Finished == nil {
 		return false, 0

@@ -41,8 +41,14 @@ func Validate(load *v1alpha2.DataLoad) field.ErrorList {
 	if after := load.Spec.RunAfter; after != nil {
 		errors = append(errors, validateRunAfter(load, after, spec.Child("runAfter"))...)
 	}
-	if events := load.Spec.OnEvent; events != nil && events.SourceEvery != nil && events.SourceEvery.Duration > 0 && events.SourceEvery.Duration < sourceEveryMin {
-		errors = append(errors, field.Invalid(spec.Child("onEvent", "sourceEvery"), events.SourceEvery.Duration.String(), "at least "+sourceEveryMin.String()))
+	if events := load.Spec.OnEvent; events != nil {
+		at := spec.Child("onEvent", "sourceEvery")
+		every, err := events.SourceEvery.Duration()
+		if err != nil {
+			errors = append(errors, field.Invalid(at, events.SourceEvery, err.Error()))
+		} else if every > 0 && every < sourceEveryMin {
+			errors = append(errors, field.Invalid(at, events.SourceEvery, "at least "+sourceEveryMin.String()))
+		}
 	}
 	if _, err := template(load); err != nil {
 		errors = append(errors, field.Invalid(spec, "", err.Error()))

@@ -170,8 +170,8 @@ func ownWarnings(dataset *v1alpha2.Dataset) (warnings []translate.Warning) {
 
 func checkView(view v1alpha2.VolumeSpec) (errors field.ErrorList) {
 	at := field.NewPath("spec", "volume")
-	if view.MetadataTTL != nil && view.MetadataTTL.Duration < 0 {
-		errors = append(errors, field.Invalid(at.Child("metadataTTL"), view.MetadataTTL.Duration.String(), "at least 0s"))
+	if _, err := view.MetadataTTL.Duration(); err != nil {
+		errors = append(errors, field.Invalid(at.Child("metadataTTL"), view.MetadataTTL, err.Error()))
 	}
 	if view.BlockSize != "" {
 		size, err := view.BlockSize.Quantity()

@@ -83,8 +83,8 @@ func (d Description) Parameters() map[string]string {
 	put("pool", d.View.Pool)
 	put("fileMode", octal(d.View.FileMode))
 	put("dirMode", octal(d.View.DirectoryMode))
-	if d.View.MetadataTTL != nil {
-		put("metadataTtl", fmt.Sprintf("%dms", d.View.MetadataTTL.Duration/time.Millisecond))
+	if ttl, err := d.View.MetadataTTL.Duration(); err == nil && d.View.MetadataTTL != "" { // what is none is refused before
+		put("metadataTtl", fmt.Sprintf("%dms", ttl/time.Millisecond))
 	}
 	if size, err := d.View.BlockSize.Quantity(); err == nil { // what is none is refused before
 		put("blockSize", Bytes(size.Value()))

@@ -65,7 +65,7 @@ type DataLoadSpec struct {
 // LoadEvents are what begins a run.
 type LoadEvents struct {
 	// SourceEvery is how often the source is looked at for files that are new or other ones; 0: never. At least a minute.
-	SourceEvery *metav1.Duration `json:"sourceEvery,omitempty"`
+	SourceEvery v1alpha1.Interval `json:"sourceEvery,omitempty"`
 	// DatasetChanged: the dataset's spec is another one.
 	DatasetChanged bool `json:"datasetChanged,omitempty"`
 }

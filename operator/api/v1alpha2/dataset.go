@@ -86,7 +86,7 @@ type VolumeSpec struct {
 	Consistency string `json:"consistency,omitempty"`
 	// MetadataTTL is how long names hold under eventual. Default: a minute.
 	// +sluice:change=live
-	MetadataTTL *metav1.Duration `json:"metadataTTL,omitempty"`
+	MetadataTTL v1alpha1.Interval `json:"metadataTTL,omitempty"`
 	// BlockSize is the unit of caching: a power of two from 64Ki to 16Mi. Default: 1Mi. Another one than before makes a
 	// cache of its own.
 	// +sluice:change=live

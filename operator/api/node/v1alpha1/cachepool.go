@@ -95,7 +95,7 @@ type PoolScrub struct {
 	// BytesPerSecond; 0: never.
 	BytesPerSecond datav1.Quota `json:"bytesPerSecond,omitempty"`
 	// Every is from the begin of a pass to that of the next.
-	Every *metav1.Duration `json:"every,omitempty"`
+	Every datav1.Interval `json:"every,omitempty"`
 }
 
 // Throttle limits reads that reach a daemon. 0 or absent: no limit.
