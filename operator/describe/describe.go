@@ -83,9 +83,6 @@ func mountsOf(dataset *v1alpha2.Dataset, settings *translate.CacheSettings, allo
 		if why := allowed.AllowsEndpoint(mount.Endpoint); why != "" {
 			errors = append(errors, field.Forbidden(at.Index(i).Child("options"), why))
 		}
-		if strings.HasPrefix(mount.URI, "pvc://") {
-			errors = append(errors, field.Invalid(uri, mount.URI, "a claim cannot be read through a node's cache yet; mount it in the pod itself, or give the store behind it"))
-		}
 		result := volume.Mount{Path: mount.Path, Source: mount.URI, Endpoint: mount.Endpoint, Region: mount.Region}
 		if mount.PathStyle != nil {
 			result.PathStyle = strconv.FormatBool(*mount.PathStyle)

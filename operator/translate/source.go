@@ -15,7 +15,7 @@ import (
 
 // Source is where data is, in the node plane's words (docs/volume-parameters.md).
 type Source struct {
-	// URI is s3://BUCKET/PREFIX, https://…, file:///DIRECTORY, or, for others to look at, pvc://… and dataset://….
+	// URI is s3://BUCKET/PREFIX, https://…, file:///DIRECTORY, or, for others to look at, dataset://….
 	URI       string
 	Endpoint  string // URL; empty: AWS' own
 	Region    string // empty: the node plane's default

@@ -3,7 +3,7 @@ package v1alpha1
 // Mount is one source of a Dataset's data.
 type Mount struct {
 	// MountPoint is the URI of the source: s3://BUCKET/PREFIX, oss://, cos://, obs://, gs://, https://HOST/FILE,
-	// local:///DIRECTORY, pvc://CLAIM/PATH, dataset://NAMESPACE/NAME/PATH.
+	// local:///DIRECTORY, dataset://NAMESPACE/NAME/PATH.
 	// +kubebuilder:validation:MinLength=5
 	// +kubebuilder:validation:Required
 	MountPoint string `json:"mountPoint"`
