@@ -4,6 +4,7 @@
 //	agent.go       one turn: ask, apply, report
 //	report.go      the daemon's answers ─► NodeCacheStatus
 //	loads.go       NodeCache.spec.loads ─► the daemon's prewarm jobs
+//	pool.go        CachePool ─► the daemon's configuration
 //	setup.go       what is watched, and how the socket is dialled
 //
 // The daemon is the one that remembers: jobs, configuration and volumes outlive the agent, which may end at any time.
@@ -45,6 +46,7 @@ type Agent struct {
 	Now    func() time.Time
 
 	reported time.Time // when the status was last written
+	applied  applied
 }
 
 // Reconcile is one turn. It comes again by itself: the daemon does not say when something changes.
@@ -60,7 +62,11 @@ func (a *Agent) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 		setCondition(&cache.Status, "Ready", metav1.ConditionFalse, "DaemonDoesNotAnswer", status.Convert(err).Message())
 		return ctrl.Result{RequeueAfter: askEvery}, a.report(ctx, cache, before)
 	}
+	a.applied.forgetAfterRestart(seen.status, a.Now())
 	failures := a.applyLoads(ctx, cache.Spec.Loads, seen)
+	if err := a.applyPool(ctx, &cache.Status); err != nil {
+		return ctrl.Result{}, err
+	}
 	describe(&cache.Status, cache.Spec.Loads, seen, failures)
 	return ctrl.Result{RequeueAfter: askEvery}, a.report(ctx, cache, before)
 }

@@ -38,6 +38,7 @@ func (a *Agent) Setup(manager ctrl.Manager) error {
 	begin <- event.GenericEvent{Object: &nodev1.NodeCache{}}
 	return ctrl.NewControllerManagedBy(manager).Named("agent").
 		Watches(&nodev1.NodeCache{}, toOwn).
+		Watches(&nodev1.CachePool{}, toOwn).
 		WatchesRawSource(source.Channel(begin, toOwn)).
 		Complete(conflict.Quietly(a))
 }

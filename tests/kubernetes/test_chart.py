@@ -39,8 +39,9 @@ def metrics_of(expression):
 
 def test_manifests_are_rendered(tmp_path):
     """By deploy/render, after whatever changed."""
-    subprocess.run([harness.ROOT / "deploy/render", tmp_path / "sluice.yaml"], check=True)
-    assert (tmp_path / "sluice.yaml").read_text() == (harness.ROOT / "deploy/kubernetes/sluice.yaml").read_text(), "run deploy/render"
+    subprocess.run([harness.ROOT / "deploy/render", tmp_path], check=True)
+    for name in ["crds.yaml", "sluice.yaml"]:
+        assert (tmp_path / name).read_text() == (harness.ROOT / "deploy/kubernetes" / name).read_text(), "run deploy/render"
 
 
 def test_versions_agree():

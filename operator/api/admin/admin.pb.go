@@ -82,7 +82,7 @@ func (x Job_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Job_State.Descriptor instead.
 func (Job_State) EnumDescriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{18, 0}
+	return file_proto_admin_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type GetStatusRequest struct {
@@ -129,6 +129,7 @@ type Status struct {
 	FileIo        string                 `protobuf:"bytes,4,opt,name=file_io,json=fileIo,proto3" json:"file_io,omitempty"` // "io_uring" or "threads"
 	Tiers         []*Tier                `protobuf:"bytes,5,rep,name=tiers,proto3" json:"tiers,omitempty"`
 	Confinement   string                 `protobuf:"bytes,6,opt,name=confinement,proto3" json:"confinement,omitempty"` // what is in force: "not dumpable, landlock 7, seccomp"
+	Notes         []string               `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`             // what of the configuration is not in force, or less, and why
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -203,6 +204,13 @@ func (x *Status) GetConfinement() string {
 		return x.Confinement
 	}
 	return ""
+}
+
+func (x *Status) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 type Tier struct {
@@ -840,7 +848,10 @@ func (*GetConfigRequest) Descriptor() ([]byte, []int) {
 
 type Config struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Yaml          string                 `protobuf:"bytes,1,opt,name=yaml,proto3" json:"yaml,omitempty"`
+	Yaml          string                 `protobuf:"bytes,1,opt,name=yaml,proto3" json:"yaml,omitempty"`           // what was set is marked by comments
+	Overrides     string                 `protobuf:"bytes,2,opt,name=overrides,proto3" json:"overrides,omitempty"` // what was set with SetConfig, as YAML; empty: nothing
+	Pending       []string               `protobuf:"bytes,3,rep,name=pending,proto3" json:"pending,omitempty"`     // keys that take effect when the daemon is started again
+	Notes         []string               `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`         // as Status.notes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -882,6 +893,97 @@ func (x *Config) GetYaml() string {
 	return ""
 }
 
+func (x *Config) GetOverrides() string {
+	if x != nil {
+		return x.Overrides
+	}
+	return ""
+}
+
+func (x *Config) GetPending() []string {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+func (x *Config) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+type SetConfigRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Yaml   string                 `protobuf:"bytes,1,opt,name=yaml,proto3" json:"yaml,omitempty"`                    // part of a pool's configuration, at most 64 KiB: "{policy: lru, tiers: [{medium: ssd, quota: 1GiB}]}"
+	DryRun bool                   `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"` // says what would be, and changes nothing
+	Unset  []string               `protobuf:"bytes,3,rep,name=unset,proto3" json:"unset,omitempty"`                  // before that: keys to be the plugin's again, "tiers.ssd.quota", "tiers" with all below it, or "*"
+	// If something takes effect only when the daemon starts, ends it in order once it has answered, to be started again by
+	// who started it. Readers wait some 50 ms.
+	Restart       bool `protobuf:"varint,4,opt,name=restart,proto3" json:"restart,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetConfigRequest) Reset() {
+	*x = SetConfigRequest{}
+	mi := &file_proto_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetConfigRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetConfigRequest) ProtoMessage() {}
+
+func (x *SetConfigRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetConfigRequest.ProtoReflect.Descriptor instead.
+func (*SetConfigRequest) Descriptor() ([]byte, []int) {
+	return file_proto_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SetConfigRequest) GetYaml() string {
+	if x != nil {
+		return x.Yaml
+	}
+	return ""
+}
+
+func (x *SetConfigRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *SetConfigRequest) GetUnset() []string {
+	if x != nil {
+		return x.Unset
+	}
+	return nil
+}
+
+func (x *SetConfigRequest) GetRestart() bool {
+	if x != nil {
+		return x.Restart
+	}
+	return false
+}
+
 type StartPrewarmRequest struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	Dataset             string                 `protobuf:"bytes,1,opt,name=dataset,proto3" json:"dataset,omitempty"`                                                         // a volume id, or the source of exactly one mount
@@ -903,7 +1005,7 @@ type StartPrewarmRequest struct {
 
 func (x *StartPrewarmRequest) Reset() {
 	*x = StartPrewarmRequest{}
-	mi := &file_proto_admin_proto_msgTypes[13]
+	mi := &file_proto_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1017,7 @@ func (x *StartPrewarmRequest) String() string {
 func (*StartPrewarmRequest) ProtoMessage() {}
 
 func (x *StartPrewarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[13]
+	mi := &file_proto_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1030,7 @@ func (x *StartPrewarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPrewarmRequest.ProtoReflect.Descriptor instead.
 func (*StartPrewarmRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{13}
+	return file_proto_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StartPrewarmRequest) GetDataset() string {
@@ -1004,7 +1106,7 @@ type SetJobLimitRequest struct {
 
 func (x *SetJobLimitRequest) Reset() {
 	*x = SetJobLimitRequest{}
-	mi := &file_proto_admin_proto_msgTypes[14]
+	mi := &file_proto_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1118,7 @@ func (x *SetJobLimitRequest) String() string {
 func (*SetJobLimitRequest) ProtoMessage() {}
 
 func (x *SetJobLimitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[14]
+	mi := &file_proto_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1131,7 @@ func (x *SetJobLimitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetJobLimitRequest.ProtoReflect.Descriptor instead.
 func (*SetJobLimitRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{14}
+	return file_proto_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetJobLimitRequest) GetId() string {
@@ -1055,7 +1157,7 @@ type JobRequest struct {
 
 func (x *JobRequest) Reset() {
 	*x = JobRequest{}
-	mi := &file_proto_admin_proto_msgTypes[15]
+	mi := &file_proto_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1169,7 @@ func (x *JobRequest) String() string {
 func (*JobRequest) ProtoMessage() {}
 
 func (x *JobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[15]
+	mi := &file_proto_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1182,7 @@ func (x *JobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobRequest.ProtoReflect.Descriptor instead.
 func (*JobRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{15}
+	return file_proto_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *JobRequest) GetId() string {
@@ -1098,7 +1200,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[16]
+	mi := &file_proto_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1212,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[16]
+	mi := &file_proto_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1225,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{16}
+	return file_proto_admin_proto_rawDescGZIP(), []int{17}
 }
 
 type ListJobsResponse struct {
@@ -1135,7 +1237,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_proto_admin_proto_msgTypes[17]
+	mi := &file_proto_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +1249,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[17]
+	mi := &file_proto_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +1262,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{17}
+	return file_proto_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1193,7 +1295,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_proto_admin_proto_msgTypes[18]
+	mi := &file_proto_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1307,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[18]
+	mi := &file_proto_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1218,7 +1320,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{18}
+	return file_proto_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Job) GetId() string {
@@ -1336,7 +1438,7 @@ type SetThrottleRequest struct {
 
 func (x *SetThrottleRequest) Reset() {
 	*x = SetThrottleRequest{}
-	mi := &file_proto_admin_proto_msgTypes[19]
+	mi := &file_proto_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1450,7 @@ func (x *SetThrottleRequest) String() string {
 func (*SetThrottleRequest) ProtoMessage() {}
 
 func (x *SetThrottleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[19]
+	mi := &file_proto_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1463,7 @@ func (x *SetThrottleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetThrottleRequest.ProtoReflect.Descriptor instead.
 func (*SetThrottleRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{19}
+	return file_proto_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetThrottleRequest) GetDataset() string {
@@ -1388,7 +1490,7 @@ type Throttle struct {
 
 func (x *Throttle) Reset() {
 	*x = Throttle{}
-	mi := &file_proto_admin_proto_msgTypes[20]
+	mi := &file_proto_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1502,7 @@ func (x *Throttle) String() string {
 func (*Throttle) ProtoMessage() {}
 
 func (x *Throttle) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[20]
+	mi := &file_proto_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1515,7 @@ func (x *Throttle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Throttle.ProtoReflect.Descriptor instead.
 func (*Throttle) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{20}
+	return file_proto_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Throttle) GetReadBytesPerSecond() uint64 {
@@ -1440,7 +1542,7 @@ type FilesRequest struct {
 
 func (x *FilesRequest) Reset() {
 	*x = FilesRequest{}
-	mi := &file_proto_admin_proto_msgTypes[21]
+	mi := &file_proto_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1554,7 @@ func (x *FilesRequest) String() string {
 func (*FilesRequest) ProtoMessage() {}
 
 func (x *FilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[21]
+	mi := &file_proto_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1567,7 @@ func (x *FilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesRequest.ProtoReflect.Descriptor instead.
 func (*FilesRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{21}
+	return file_proto_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FilesRequest) GetDataset() string {
@@ -1494,7 +1596,7 @@ type FilesResult struct {
 
 func (x *FilesResult) Reset() {
 	*x = FilesResult{}
-	mi := &file_proto_admin_proto_msgTypes[22]
+	mi := &file_proto_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1608,7 @@ func (x *FilesResult) String() string {
 func (*FilesResult) ProtoMessage() {}
 
 func (x *FilesResult) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[22]
+	mi := &file_proto_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1621,7 @@ func (x *FilesResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesResult.ProtoReflect.Descriptor instead.
 func (*FilesResult) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{22}
+	return file_proto_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FilesResult) GetFiles() uint64 {
@@ -1560,7 +1662,7 @@ type RecordAccessesRequest struct {
 
 func (x *RecordAccessesRequest) Reset() {
 	*x = RecordAccessesRequest{}
-	mi := &file_proto_admin_proto_msgTypes[23]
+	mi := &file_proto_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1674,7 @@ func (x *RecordAccessesRequest) String() string {
 func (*RecordAccessesRequest) ProtoMessage() {}
 
 func (x *RecordAccessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[23]
+	mi := &file_proto_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +1687,7 @@ func (x *RecordAccessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordAccessesRequest.ProtoReflect.Descriptor instead.
 func (*RecordAccessesRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{23}
+	return file_proto_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RecordAccessesRequest) GetSeconds() float64 {
@@ -1612,7 +1714,7 @@ type Accesses struct {
 
 func (x *Accesses) Reset() {
 	*x = Accesses{}
-	mi := &file_proto_admin_proto_msgTypes[24]
+	mi := &file_proto_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1726,7 @@ func (x *Accesses) String() string {
 func (*Accesses) ProtoMessage() {}
 
 func (x *Accesses) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[24]
+	mi := &file_proto_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1739,7 @@ func (x *Accesses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accesses.ProtoReflect.Descriptor instead.
 func (*Accesses) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{24}
+	return file_proto_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Accesses) GetAccesses() []*Access {
@@ -1665,7 +1767,7 @@ type Access struct {
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_proto_admin_proto_msgTypes[25]
+	mi := &file_proto_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +1779,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[25]
+	mi := &file_proto_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +1792,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{25}
+	return file_proto_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Access) GetObject() string {
@@ -1719,14 +1821,15 @@ var File_proto_admin_proto protoreflect.FileDescriptor
 const file_proto_admin_proto_rawDesc = "" +
 	"\n" +
 	"\x11proto/admin.proto\x12\x0fsluice.admin.v1\"\x12\n" +
-	"\x10GetStatusRequest\"\xc5\x01\n" +
+	"\x10GetStatusRequest\"\xdb\x01\n" +
 	"\x06Status\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
 	"\x04pool\x18\x02 \x01(\tR\x04pool\x12%\n" +
 	"\x0euptime_seconds\x18\x03 \x01(\x01R\ruptimeSeconds\x12\x17\n" +
 	"\afile_io\x18\x04 \x01(\tR\x06fileIo\x12+\n" +
 	"\x05tiers\x18\x05 \x03(\v2\x15.sluice.admin.v1.TierR\x05tiers\x12 \n" +
-	"\vconfinement\x18\x06 \x01(\tR\vconfinement\"\xab\x01\n" +
+	"\vconfinement\x18\x06 \x01(\tR\vconfinement\x12\x14\n" +
+	"\x05notes\x18\a \x03(\tR\x05notes\"\xab\x01\n" +
 	"\x04Tier\x12\x16\n" +
 	"\x06medium\x18\x01 \x01(\tR\x06medium\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1f\n" +
@@ -1781,9 +1884,17 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\x11GetMetricsRequest\"\x1d\n" +
 	"\aMetrics\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\"\x12\n" +
-	"\x10GetConfigRequest\"\x1c\n" +
+	"\x10GetConfigRequest\"j\n" +
 	"\x06Config\x12\x12\n" +
-	"\x04yaml\x18\x01 \x01(\tR\x04yaml\"\xac\x02\n" +
+	"\x04yaml\x18\x01 \x01(\tR\x04yaml\x12\x1c\n" +
+	"\toverrides\x18\x02 \x01(\tR\toverrides\x12\x18\n" +
+	"\apending\x18\x03 \x03(\tR\apending\x12\x14\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"o\n" +
+	"\x10SetConfigRequest\x12\x12\n" +
+	"\x04yaml\x18\x01 \x01(\tR\x04yaml\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\x12\x14\n" +
+	"\x05unset\x18\x03 \x03(\tR\x05unset\x12\x18\n" +
+	"\arestart\x18\x04 \x01(\bR\arestart\"\xac\x02\n" +
 	"\x13StartPrewarmRequest\x12\x18\n" +
 	"\adataset\x18\x01 \x01(\tR\adataset\x12\x1a\n" +
 	"\bpatterns\x18\x02 \x03(\tR\bpatterns\x12\x12\n" +
@@ -1857,7 +1968,8 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\x06Access\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
 	"\x05block\x18\x02 \x01(\rR\x05block\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\rR\x05bytes2\xe7\t\n" +
+	"\x05bytes\x18\x03 \x01(\rR\x05bytes2\xb0\n" +
+	"\n" +
 	"\x05Admin\x12G\n" +
 	"\tGetStatus\x12!.sluice.admin.v1.GetStatusRequest\x1a\x17.sluice.admin.v1.Status\x12U\n" +
 	"\n" +
@@ -1865,7 +1977,8 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\bGetStats\x12 .sluice.admin.v1.GetStatsRequest\x1a\x16.sluice.admin.v1.Stats\x12J\n" +
 	"\n" +
 	"GetMetrics\x12\".sluice.admin.v1.GetMetricsRequest\x1a\x18.sluice.admin.v1.Metrics\x12G\n" +
-	"\tGetConfig\x12!.sluice.admin.v1.GetConfigRequest\x1a\x17.sluice.admin.v1.Config\x12J\n" +
+	"\tGetConfig\x12!.sluice.admin.v1.GetConfigRequest\x1a\x17.sluice.admin.v1.Config\x12G\n" +
+	"\tSetConfig\x12!.sluice.admin.v1.SetConfigRequest\x1a\x17.sluice.admin.v1.Config\x12J\n" +
 	"\fStartPrewarm\x12$.sluice.admin.v1.StartPrewarmRequest\x1a\x14.sluice.admin.v1.Job\x12?\n" +
 	"\bWatchJob\x12\x1b.sluice.admin.v1.JobRequest\x1a\x14.sluice.admin.v1.Job0\x01\x12O\n" +
 	"\bListJobs\x12 .sluice.admin.v1.ListJobsRequest\x1a!.sluice.admin.v1.ListJobsResponse\x12>\n" +
@@ -1892,7 +2005,7 @@ func file_proto_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_proto_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_proto_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_proto_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_proto_admin_proto_goTypes = []any{
 	(Job_State)(0),                // 0: sluice.admin.v1.Job.State
 	(*GetStatusRequest)(nil),      // 1: sluice.admin.v1.GetStatusRequest
@@ -1908,69 +2021,72 @@ var file_proto_admin_proto_goTypes = []any{
 	(*Metrics)(nil),               // 11: sluice.admin.v1.Metrics
 	(*GetConfigRequest)(nil),      // 12: sluice.admin.v1.GetConfigRequest
 	(*Config)(nil),                // 13: sluice.admin.v1.Config
-	(*StartPrewarmRequest)(nil),   // 14: sluice.admin.v1.StartPrewarmRequest
-	(*SetJobLimitRequest)(nil),    // 15: sluice.admin.v1.SetJobLimitRequest
-	(*JobRequest)(nil),            // 16: sluice.admin.v1.JobRequest
-	(*ListJobsRequest)(nil),       // 17: sluice.admin.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 18: sluice.admin.v1.ListJobsResponse
-	(*Job)(nil),                   // 19: sluice.admin.v1.Job
-	(*SetThrottleRequest)(nil),    // 20: sluice.admin.v1.SetThrottleRequest
-	(*Throttle)(nil),              // 21: sluice.admin.v1.Throttle
-	(*FilesRequest)(nil),          // 22: sluice.admin.v1.FilesRequest
-	(*FilesResult)(nil),           // 23: sluice.admin.v1.FilesResult
-	(*RecordAccessesRequest)(nil), // 24: sluice.admin.v1.RecordAccessesRequest
-	(*Accesses)(nil),              // 25: sluice.admin.v1.Accesses
-	(*Access)(nil),                // 26: sluice.admin.v1.Access
-	nil,                           // 27: sluice.admin.v1.Stats.HitsEntry
+	(*SetConfigRequest)(nil),      // 14: sluice.admin.v1.SetConfigRequest
+	(*StartPrewarmRequest)(nil),   // 15: sluice.admin.v1.StartPrewarmRequest
+	(*SetJobLimitRequest)(nil),    // 16: sluice.admin.v1.SetJobLimitRequest
+	(*JobRequest)(nil),            // 17: sluice.admin.v1.JobRequest
+	(*ListJobsRequest)(nil),       // 18: sluice.admin.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 19: sluice.admin.v1.ListJobsResponse
+	(*Job)(nil),                   // 20: sluice.admin.v1.Job
+	(*SetThrottleRequest)(nil),    // 21: sluice.admin.v1.SetThrottleRequest
+	(*Throttle)(nil),              // 22: sluice.admin.v1.Throttle
+	(*FilesRequest)(nil),          // 23: sluice.admin.v1.FilesRequest
+	(*FilesResult)(nil),           // 24: sluice.admin.v1.FilesResult
+	(*RecordAccessesRequest)(nil), // 25: sluice.admin.v1.RecordAccessesRequest
+	(*Accesses)(nil),              // 26: sluice.admin.v1.Accesses
+	(*Access)(nil),                // 27: sluice.admin.v1.Access
+	nil,                           // 28: sluice.admin.v1.Stats.HitsEntry
 }
 var file_proto_admin_proto_depIdxs = []int32{
 	3,  // 0: sluice.admin.v1.Status.tiers:type_name -> sluice.admin.v1.Tier
 	7,  // 1: sluice.admin.v1.ListMountsResponse.mounts:type_name -> sluice.admin.v1.Mount
 	6,  // 2: sluice.admin.v1.ListMountsResponse.failures:type_name -> sluice.admin.v1.FailedMount
-	21, // 3: sluice.admin.v1.Mount.throttle:type_name -> sluice.admin.v1.Throttle
+	22, // 3: sluice.admin.v1.Mount.throttle:type_name -> sluice.admin.v1.Throttle
 	3,  // 4: sluice.admin.v1.Stats.tiers:type_name -> sluice.admin.v1.Tier
-	27, // 5: sluice.admin.v1.Stats.hits:type_name -> sluice.admin.v1.Stats.HitsEntry
-	19, // 6: sluice.admin.v1.ListJobsResponse.jobs:type_name -> sluice.admin.v1.Job
-	14, // 7: sluice.admin.v1.Job.request:type_name -> sluice.admin.v1.StartPrewarmRequest
+	28, // 5: sluice.admin.v1.Stats.hits:type_name -> sluice.admin.v1.Stats.HitsEntry
+	20, // 6: sluice.admin.v1.ListJobsResponse.jobs:type_name -> sluice.admin.v1.Job
+	15, // 7: sluice.admin.v1.Job.request:type_name -> sluice.admin.v1.StartPrewarmRequest
 	0,  // 8: sluice.admin.v1.Job.state:type_name -> sluice.admin.v1.Job.State
-	21, // 9: sluice.admin.v1.SetThrottleRequest.throttle:type_name -> sluice.admin.v1.Throttle
-	26, // 10: sluice.admin.v1.Accesses.accesses:type_name -> sluice.admin.v1.Access
+	22, // 9: sluice.admin.v1.SetThrottleRequest.throttle:type_name -> sluice.admin.v1.Throttle
+	27, // 10: sluice.admin.v1.Accesses.accesses:type_name -> sluice.admin.v1.Access
 	1,  // 11: sluice.admin.v1.Admin.GetStatus:input_type -> sluice.admin.v1.GetStatusRequest
 	4,  // 12: sluice.admin.v1.Admin.ListMounts:input_type -> sluice.admin.v1.ListMountsRequest
 	8,  // 13: sluice.admin.v1.Admin.GetStats:input_type -> sluice.admin.v1.GetStatsRequest
 	10, // 14: sluice.admin.v1.Admin.GetMetrics:input_type -> sluice.admin.v1.GetMetricsRequest
 	12, // 15: sluice.admin.v1.Admin.GetConfig:input_type -> sluice.admin.v1.GetConfigRequest
-	14, // 16: sluice.admin.v1.Admin.StartPrewarm:input_type -> sluice.admin.v1.StartPrewarmRequest
-	16, // 17: sluice.admin.v1.Admin.WatchJob:input_type -> sluice.admin.v1.JobRequest
-	17, // 18: sluice.admin.v1.Admin.ListJobs:input_type -> sluice.admin.v1.ListJobsRequest
-	16, // 19: sluice.admin.v1.Admin.CancelJob:input_type -> sluice.admin.v1.JobRequest
-	16, // 20: sluice.admin.v1.Admin.ForgetJob:input_type -> sluice.admin.v1.JobRequest
-	15, // 21: sluice.admin.v1.Admin.SetJobLimit:input_type -> sluice.admin.v1.SetJobLimitRequest
-	20, // 22: sluice.admin.v1.Admin.SetThrottle:input_type -> sluice.admin.v1.SetThrottleRequest
-	22, // 23: sluice.admin.v1.Admin.Evict:input_type -> sluice.admin.v1.FilesRequest
-	22, // 24: sluice.admin.v1.Admin.Pin:input_type -> sluice.admin.v1.FilesRequest
-	22, // 25: sluice.admin.v1.Admin.Unpin:input_type -> sluice.admin.v1.FilesRequest
-	22, // 26: sluice.admin.v1.Admin.Verify:input_type -> sluice.admin.v1.FilesRequest
-	24, // 27: sluice.admin.v1.Admin.RecordAccesses:input_type -> sluice.admin.v1.RecordAccessesRequest
-	2,  // 28: sluice.admin.v1.Admin.GetStatus:output_type -> sluice.admin.v1.Status
-	5,  // 29: sluice.admin.v1.Admin.ListMounts:output_type -> sluice.admin.v1.ListMountsResponse
-	9,  // 30: sluice.admin.v1.Admin.GetStats:output_type -> sluice.admin.v1.Stats
-	11, // 31: sluice.admin.v1.Admin.GetMetrics:output_type -> sluice.admin.v1.Metrics
-	13, // 32: sluice.admin.v1.Admin.GetConfig:output_type -> sluice.admin.v1.Config
-	19, // 33: sluice.admin.v1.Admin.StartPrewarm:output_type -> sluice.admin.v1.Job
-	19, // 34: sluice.admin.v1.Admin.WatchJob:output_type -> sluice.admin.v1.Job
-	18, // 35: sluice.admin.v1.Admin.ListJobs:output_type -> sluice.admin.v1.ListJobsResponse
-	19, // 36: sluice.admin.v1.Admin.CancelJob:output_type -> sluice.admin.v1.Job
-	19, // 37: sluice.admin.v1.Admin.ForgetJob:output_type -> sluice.admin.v1.Job
-	19, // 38: sluice.admin.v1.Admin.SetJobLimit:output_type -> sluice.admin.v1.Job
-	21, // 39: sluice.admin.v1.Admin.SetThrottle:output_type -> sluice.admin.v1.Throttle
-	23, // 40: sluice.admin.v1.Admin.Evict:output_type -> sluice.admin.v1.FilesResult
-	23, // 41: sluice.admin.v1.Admin.Pin:output_type -> sluice.admin.v1.FilesResult
-	23, // 42: sluice.admin.v1.Admin.Unpin:output_type -> sluice.admin.v1.FilesResult
-	23, // 43: sluice.admin.v1.Admin.Verify:output_type -> sluice.admin.v1.FilesResult
-	25, // 44: sluice.admin.v1.Admin.RecordAccesses:output_type -> sluice.admin.v1.Accesses
-	28, // [28:45] is the sub-list for method output_type
-	11, // [11:28] is the sub-list for method input_type
+	14, // 16: sluice.admin.v1.Admin.SetConfig:input_type -> sluice.admin.v1.SetConfigRequest
+	15, // 17: sluice.admin.v1.Admin.StartPrewarm:input_type -> sluice.admin.v1.StartPrewarmRequest
+	17, // 18: sluice.admin.v1.Admin.WatchJob:input_type -> sluice.admin.v1.JobRequest
+	18, // 19: sluice.admin.v1.Admin.ListJobs:input_type -> sluice.admin.v1.ListJobsRequest
+	17, // 20: sluice.admin.v1.Admin.CancelJob:input_type -> sluice.admin.v1.JobRequest
+	17, // 21: sluice.admin.v1.Admin.ForgetJob:input_type -> sluice.admin.v1.JobRequest
+	16, // 22: sluice.admin.v1.Admin.SetJobLimit:input_type -> sluice.admin.v1.SetJobLimitRequest
+	21, // 23: sluice.admin.v1.Admin.SetThrottle:input_type -> sluice.admin.v1.SetThrottleRequest
+	23, // 24: sluice.admin.v1.Admin.Evict:input_type -> sluice.admin.v1.FilesRequest
+	23, // 25: sluice.admin.v1.Admin.Pin:input_type -> sluice.admin.v1.FilesRequest
+	23, // 26: sluice.admin.v1.Admin.Unpin:input_type -> sluice.admin.v1.FilesRequest
+	23, // 27: sluice.admin.v1.Admin.Verify:input_type -> sluice.admin.v1.FilesRequest
+	25, // 28: sluice.admin.v1.Admin.RecordAccesses:input_type -> sluice.admin.v1.RecordAccessesRequest
+	2,  // 29: sluice.admin.v1.Admin.GetStatus:output_type -> sluice.admin.v1.Status
+	5,  // 30: sluice.admin.v1.Admin.ListMounts:output_type -> sluice.admin.v1.ListMountsResponse
+	9,  // 31: sluice.admin.v1.Admin.GetStats:output_type -> sluice.admin.v1.Stats
+	11, // 32: sluice.admin.v1.Admin.GetMetrics:output_type -> sluice.admin.v1.Metrics
+	13, // 33: sluice.admin.v1.Admin.GetConfig:output_type -> sluice.admin.v1.Config
+	13, // 34: sluice.admin.v1.Admin.SetConfig:output_type -> sluice.admin.v1.Config
+	20, // 35: sluice.admin.v1.Admin.StartPrewarm:output_type -> sluice.admin.v1.Job
+	20, // 36: sluice.admin.v1.Admin.WatchJob:output_type -> sluice.admin.v1.Job
+	19, // 37: sluice.admin.v1.Admin.ListJobs:output_type -> sluice.admin.v1.ListJobsResponse
+	20, // 38: sluice.admin.v1.Admin.CancelJob:output_type -> sluice.admin.v1.Job
+	20, // 39: sluice.admin.v1.Admin.ForgetJob:output_type -> sluice.admin.v1.Job
+	20, // 40: sluice.admin.v1.Admin.SetJobLimit:output_type -> sluice.admin.v1.Job
+	22, // 41: sluice.admin.v1.Admin.SetThrottle:output_type -> sluice.admin.v1.Throttle
+	24, // 42: sluice.admin.v1.Admin.Evict:output_type -> sluice.admin.v1.FilesResult
+	24, // 43: sluice.admin.v1.Admin.Pin:output_type -> sluice.admin.v1.FilesResult
+	24, // 44: sluice.admin.v1.Admin.Unpin:output_type -> sluice.admin.v1.FilesResult
+	24, // 45: sluice.admin.v1.Admin.Verify:output_type -> sluice.admin.v1.FilesResult
+	26, // 46: sluice.admin.v1.Admin.RecordAccesses:output_type -> sluice.admin.v1.Accesses
+	29, // [29:47] is the sub-list for method output_type
+	11, // [11:29] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1987,7 +2103,7 @@ func file_proto_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_admin_proto_rawDesc), len(file_proto_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

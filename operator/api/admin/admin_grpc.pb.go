@@ -30,6 +30,7 @@ const (
 	Admin_GetStats_FullMethodName       = "/sluice.admin.v1.Admin/GetStats"
 	Admin_GetMetrics_FullMethodName     = "/sluice.admin.v1.Admin/GetMetrics"
 	Admin_GetConfig_FullMethodName      = "/sluice.admin.v1.Admin/GetConfig"
+	Admin_SetConfig_FullMethodName      = "/sluice.admin.v1.Admin/SetConfig"
 	Admin_StartPrewarm_FullMethodName   = "/sluice.admin.v1.Admin/StartPrewarm"
 	Admin_WatchJob_FullMethodName       = "/sluice.admin.v1.Admin/WatchJob"
 	Admin_ListJobs_FullMethodName       = "/sluice.admin.v1.Admin/ListJobs"
@@ -58,6 +59,9 @@ type AdminClient interface {
 	GetMetrics(ctx context.Context, in *GetMetricsRequest, opts ...grpc.CallOption) (*Metrics, error)
 	// The configuration in force, as YAML, defaults filled in.
 	GetConfig(ctx context.Context, in *GetConfigRequest, opts ...grpc.CallOption) (*Config, error)
+	// Changes it while the daemon serves; it holds for the daemons after this one, too. FAILED_PRECONDITION for what the
+	// plugin decides (docs/configuration.md says which keys that are). An error has changed nothing.
+	SetConfig(ctx context.Context, in *SetConfigRequest, opts ...grpc.CallOption) (*Config, error)
 	// Begins to fill the cache and returns the job at once. It goes on when the daemon is restarted. With an id it may be
 	// said again: the job of that id is returned as it is, also when it has ended; ALREADY_EXISTS when it was asked for
 	// something else.
@@ -138,6 +142,16 @@ func (c *adminClient) GetConfig(ctx context.Context, in *GetConfigRequest, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Config)
 	err := c.cc.Invoke(ctx, Admin_GetConfig_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) SetConfig(ctx context.Context, in *SetConfigRequest, opts ...grpc.CallOption) (*Config, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Config)
+	err := c.cc.Invoke(ctx, Admin_SetConfig_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -296,6 +310,9 @@ type AdminServer interface {
 	GetMetrics(context.Context, *GetMetricsRequest) (*Metrics, error)
 	// The configuration in force, as YAML, defaults filled in.
 	GetConfig(context.Context, *GetConfigRequest) (*Config, error)
+	// Changes it while the daemon serves; it holds for the daemons after this one, too. FAILED_PRECONDITION for what the
+	// plugin decides (docs/configuration.md says which keys that are). An error has changed nothing.
+	SetConfig(context.Context, *SetConfigRequest) (*Config, error)
 	// Begins to fill the cache and returns the job at once. It goes on when the daemon is restarted. With an id it may be
 	// said again: the job of that id is returned as it is, also when it has ended; ALREADY_EXISTS when it was asked for
 	// something else.
@@ -346,6 +363,9 @@ func (UnimplementedAdminServer) GetMetrics(context.Context, *GetMetricsRequest) 
 }
 func (UnimplementedAdminServer) GetConfig(context.Context, *GetConfigRequest) (*Config, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConfig not implemented")
+}
+func (UnimplementedAdminServer) SetConfig(context.Context, *SetConfigRequest) (*Config, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetConfig not implemented")
 }
 func (UnimplementedAdminServer) StartPrewarm(context.Context, *StartPrewarmRequest) (*Job, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartPrewarm not implemented")
@@ -490,6 +510,24 @@ func _Admin_GetConfig_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServer).GetConfig(ctx, req.(*GetConfigRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_SetConfig_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetConfigRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).SetConfig(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_SetConfig_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).SetConfig(ctx, req.(*SetConfigRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -722,6 +760,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetConfig",
 			Handler:    _Admin_GetConfig_Handler,
+		},
+		{
+			MethodName: "SetConfig",
+			Handler:    _Admin_SetConfig_Handler,
 		},
 		{
 			MethodName: "StartPrewarm",
