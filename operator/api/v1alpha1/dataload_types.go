@@ -47,20 +47,26 @@ type DataLoadSpec struct {
 	// +sluice:change=live
 	// +sluice:why=it holds from the next run on
 	Options map[string]string `json:"options,omitempty"`
-	// PodMetadata has no effect here: no pod is made, data is loaded by the node daemons.
-	// +sluice:change=ignored
+	// PodMetadata is put on the pods that have the volume mounted while it is filled, one per node.
+	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	PodMetadata *PodMetadata `json:"podMetadata,omitempty"`
-	// Affinity has no effect here: no pod is made. The Dataset's nodeAffinity says where data is loaded.
-	// +sluice:change=ignored
+	// Affinity: its nodeAffinity says which nodes data is loaded on, within what the Dataset says. Other kinds of affinity
+	// have no effect.
+	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	Affinity *PodFragment `json:"affinity,omitempty"`
-	// Tolerations has no effect here: no pod is made. The Dataset's tolerations say where data is loaded.
-	// +sluice:change=ignored
+	// Tolerations: of nodes with taints that keep pods away, these are chosen too.
+	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	Tolerations []PodFragment `json:"tolerations,omitempty"`
-	// NodeSelector has no effect here: no pod is made. The Dataset's nodeAffinity says where data is loaded.
-	// +sluice:change=ignored
+	// NodeSelector: labels of the nodes that data is loaded on.
+	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
-	// SchedulerName has no effect here: no pod is made that had to be scheduled.
-	// +sluice:change=ignored
+	// SchedulerName of those pods' scheduler.
+	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	SchedulerName string `json:"schedulerName,omitempty"`
 	// Policy is Once, Cron (at the times that schedule says) or OnEvent (whenever the Dataset changes). Default: Once.
 	// +sluice:change=refused
@@ -77,8 +83,9 @@ type DataLoadSpec struct {
 	// TTLSecondsAfterFinished is how long the object stays after it has ended, under Once. Default: for ever.
 	// +sluice:change=live
 	TTLSecondsAfterFinished *int32 `json:"ttlSecondsAfterFinished,omitempty"`
-	// Resources has no effect here: no pod is made that could have them.
-	// +sluice:change=ignored
+	// Resources of those pods. The data is not theirs to read: they hold the volume, the node's daemon fills it.
+	// +sluice:change=live
+	// +sluice:why=it holds from the next run on
 	Resources *PodFragment `json:"resources,omitempty"`
 }
 

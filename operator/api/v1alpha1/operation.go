@@ -85,7 +85,7 @@ type ObjectRef struct {
 // OperationRef is the operation that another one runs after.
 type OperationRef struct {
 	ObjectRef `json:",inline"`
-	// AffinityStrategy has no effect here: no pod is made that could be put on a node.
+	// AffinityStrategy has no effect here: nodes are chosen by what they hold already, and by their room.
 	// +sluice:change=ignored
 	AffinityStrategy *AffinityStrategy `json:"affinityStrategy,omitempty"`
 }
