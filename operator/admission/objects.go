@@ -107,7 +107,8 @@ func judgeDataset(ctx context.Context, o *Objects, object client.Object) (verdic
 
 func judgeDataLoad(_ context.Context, _ *Objects, object client.Object) (verdict, error) {
 	load := object.(*v1alpha2.DataLoad)
-	return verdict{translate.Ignored("DataLoad", load), dataload.Validate(load)}, nil
+	_, warnings, _ := translate.Load(&load.Spec)
+	return verdict{append(translate.Ignored("DataLoad", load), warnings...), dataload.Validate(load)}, nil
 }
 
 func judgeRuntime(ctx context.Context, o *Objects, object client.Object) (verdict, error) {

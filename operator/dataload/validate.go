@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/translate"
 )
 
 // targetsMax and pathMax are the node plane's limits.
@@ -30,14 +31,8 @@ func Validate(load *v1alpha2.DataLoad) field.ErrorList {
 	}
 	errors = append(errors, validateSchedule(load, spec)...)
 	errors = append(errors, validateTargets(load.Spec.Target, spec.Child("target"))...)
-	if limit := load.Spec.BytesPerSecond; limit != "" {
-		if _, err := limit.Quantity(); err != nil {
-			errors = append(errors, field.Invalid(spec.Child("bytesPerSecond"), string(limit), err.Error()))
-		}
-	}
-	if load.Spec.MetadataOnly && load.Spec.PublishNative {
-		errors = append(errors, field.Invalid(spec.Child("publishNative"), true, "with metadataOnly there is nothing to publish; leave one of them out"))
-	}
+	_, _, wrong := translate.Load(&load.Spec)
+	errors = append(errors, wrong...)
 	if after := load.Spec.RunAfter; after != nil {
 		errors = append(errors, validateRunAfter(load, after, spec.Child("runAfter"))...)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/conflict"
 	"github.com/sluice-cache/sluice/operator/dataload"
+	"github.com/sluice-cache/sluice/operator/translate"
 	"github.com/sluice-cache/sluice/operator/volume"
 )
 
@@ -71,15 +72,14 @@ func (r *Reconciler) loads(ctx context.Context, node string) ([]nodev1.Load, err
 // asked is a load in the node's words. A run after the first sees what is new at the source; so does the first, of names
 // that were listed before the load was made.
 func asked(load *v1alpha2.DataLoad, handle string) nodev1.Load {
+	settings, _, _ := translate.Load(&load.Spec) // what is wrong with it is refused before
 	result := nodev1.Load{
-		ID: dataload.ID(load), Volume: handle, MetadataOnly: load.Spec.MetadataOnly, PublishNative: load.Spec.PublishNative,
-		Refresh: load.Spec.LoadMetadata != nil && *load.Spec.LoadMetadata || load.Status.Run > 1,
+		ID: dataload.ID(load), Volume: handle, MetadataOnly: settings.MetadataOnly, PublishNative: settings.PublishNative,
+		BytesPerSecond: settings.BytesPerSecond,
+		Refresh:        load.Spec.LoadMetadata != nil && *load.Spec.LoadMetadata || load.Status.Run > 1,
 	}
 	for _, target := range load.Spec.Target {
 		result.Paths = append(result.Paths, target.Path)
-	}
-	if limit, err := load.Spec.BytesPerSecond.Quantity(); err == nil {
-		result.BytesPerSecond = limit.Value()
 	}
 	return result
 }

@@ -25,7 +25,7 @@ func TestLoad(t *testing.T) {
 	bound(t, dataset(ns, "demo", v1alpha1.Mount{MountPoint: "s3://bucket", Path: "/"}))
 	load := newLoad(ns, "warm", func(l *v1alpha2.DataLoad) {
 		l.Spec.Target = []v1alpha1.TargetPath{{Path: "/model", Replicas: ptr.To[int32](2)}}
-		l.Spec.BytesPerSecond = "10Mi"
+		l.Spec.Options = map[string]string{"bytesPerSecond": "10Mi"}
 		l.Spec.NodeSelector = map[string]string{"for": "load"}
 	})
 	for _, name := range []string{"load-1", "load-2"} {

@@ -8,10 +8,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
+	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/suggest"
 )
 
-// LoadSettings are what the options of a DataLoad can say, which v1alpha2 has fields for.
+// LoadSettings are what a DataLoad says in fields of v1alpha2, or, where these say nothing, in options of the same names.
 type LoadSettings struct {
 	BytesPerSecond int64 // of each node from the source; 0: no limit
 	MetadataOnly   bool  // names, and no data
@@ -20,33 +21,52 @@ type LoadSettings struct {
 
 var loadOptions = []string{"bytesPerSecond", "metadataOnly", "publishNative"}
 
-// Load is what the options of a DataLoad say.
-func Load(options map[string]string) (LoadSettings, []Warning, field.ErrorList) {
-	var settings LoadSettings
-	var warnings []Warning
+// Load is what a DataLoad says.
+func Load(spec *v1alpha2.DataLoadSpec) (LoadSettings, []Warning, field.ErrorList) {
+	settings := LoadSettings{MetadataOnly: spec.MetadataOnly, PublishNative: spec.PublishNative}
+	at := field.NewPath("spec")
 	var errs field.ErrorList
-	for _, name := range slices.Sorted(maps.Keys(options)) {
-		at, value := field.NewPath("spec", "options").Key(name), options[name]
+	errs = appendErrors(errs, settings.limit(spec.BytesPerSecond, at.Child("bytesPerSecond")))
+	var warnings []Warning
+	for _, name := range slices.Sorted(maps.Keys(spec.Options)) {
+		at, value := at.Child("options").Key(name), spec.Options[name]
 		switch name {
 		case "bytesPerSecond":
-			quantity, err := v1alpha1.Quota(value).Quantity()
-			if err != nil {
-				errs = append(errs, field.Invalid(at, value, err.Error()))
+			if spec.BytesPerSecond == "" {
+				errs = appendErrors(errs, settings.limit(v1alpha1.Quota(value), at))
 			}
-			settings.BytesPerSecond = quantity.Value()
-		case "metadataOnly", "publishNative":
-			truth, err := strconv.ParseBool(value)
-			if err != nil {
-				errs = append(errs, field.Invalid(at, value, "is neither true nor false"))
-			}
-			if name == "metadataOnly" {
-				settings.MetadataOnly = truth
-			} else {
-				settings.PublishNative = truth
-			}
+		case "metadataOnly":
+			errs = appendErrors(errs, truth(&settings.MetadataOnly, value, at))
+		case "publishNative":
+			errs = appendErrors(errs, truth(&settings.PublishNative, value, at))
 		default:
 			warnings = append(warnings, Warning{at.String(), "has no effect here: it is not known" + suggest.DidYouMean(name, loadOptions)})
 		}
 	}
+	if settings.MetadataOnly && settings.PublishNative {
+		errs = append(errs, field.Invalid(at.Child("publishNative"), true, "with metadataOnly there is nothing to publish; leave one of them out"))
+	}
 	return settings, warnings, errs
+}
+
+func (s *LoadSettings) limit(given v1alpha1.Quota, at *field.Path) *field.Error {
+	if given == "" {
+		return nil
+	}
+	quantity, err := given.Quantity()
+	if err != nil {
+		return field.Invalid(at, given, err.Error())
+	}
+	s.BytesPerSecond = quantity.Value()
+	return nil
+}
+
+// truth adds what an option says to what the field says, which cannot say "false".
+func truth(said *bool, value string, at *field.Path) *field.Error {
+	given, err := strconv.ParseBool(value)
+	if err != nil {
+		return field.Invalid(at, value, "is neither true nor false")
+	}
+	*said = *said || given
+	return nil
 }
