@@ -16,6 +16,7 @@ import (
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/nodes"
+	"github.com/sluice-cache/sluice/operator/translate"
 	"github.com/sluice-cache/sluice/operator/volume"
 )
 
@@ -26,7 +27,11 @@ func (r *Reconciler) place(ctx context.Context, load *v1alpha2.DataLoad, dataset
 	if err := r.Client.List(ctx, list); err != nil {
 		return "", err
 	}
-	may, err := placement(load, dataset)
+	runtime, err := r.Runtime(ctx, load.Namespace, load.Spec.Dataset.Name)
+	if err != nil {
+		return "", err
+	}
+	may, err := placement(load, dataset, runtime)
 	if err != nil {
 		return "", err
 	}
@@ -47,12 +52,8 @@ func (r *Reconciler) place(ctx context.Context, load *v1alpha2.DataLoad, dataset
 		return "a node: " + explain(len(list.Items), len(r.Nodes.Ready()), excluded), nil
 	}
 	rank(candidates, r.Nodes, volume.Handle(dataset))
-	wanted, err := r.wanted(ctx, load)
-	if err != nil {
-		return "", err
-	}
 	load.Status.Nodes = nil
-	for _, node := range candidates[:min(len(candidates), int(wanted))] {
+	for _, node := range candidates[:min(len(candidates), int(wanted(load, runtime)))] {
 		load.Status.Nodes = append(load.Status.Nodes, v1alpha2.LoadNode{Node: node})
 	}
 	load.Status.DatasetGeneration = dataset.Generation
@@ -60,9 +61,9 @@ func (r *Reconciler) place(ctx context.Context, load *v1alpha2.DataLoad, dataset
 }
 
 // wanted is how many nodes are to hold the data.
-func (r *Reconciler) wanted(ctx context.Context, load *v1alpha2.DataLoad) (int32, error) {
+func wanted(load *v1alpha2.DataLoad, runtime translate.CacheSettings) int32 {
 	if load.Spec.Nodes != nil {
-		return *load.Spec.Nodes, nil
+		return *load.Spec.Nodes
 	}
 	most := int32(0)
 	for _, target := range load.Spec.Target {
@@ -71,26 +72,28 @@ func (r *Reconciler) wanted(ctx context.Context, load *v1alpha2.DataLoad) (int32
 		}
 	}
 	if most > 0 {
-		return most, nil
+		return most
 	}
-	replicas, err := r.Replicas(ctx, load.Namespace, load.Spec.Dataset.Name)
-	return max(1, replicas), err
+	return max(1, runtime.Replicas)
 }
 
-// where is what the Dataset and the load together say of nodes.
+// where is what the Dataset, its runtime and the load together say of nodes.
 type where struct {
 	affinity    nodeaffinity.RequiredNodeAffinity
 	dataset     *nodeaffinity.NodeSelector
+	runtime     labels.Selector
 	tolerations []corev1.Toleration
 }
 
-func placement(load *v1alpha2.DataLoad, dataset *v1alpha2.Dataset) (where, error) {
+func placement(load *v1alpha2.DataLoad, dataset *v1alpha2.Dataset, runtime translate.CacheSettings) (where, error) {
 	pod, err := template(load)
 	if err != nil {
 		return where{}, err
 	}
-	may := where{affinity: nodeaffinity.GetRequiredNodeAffinity(&corev1.Pod{Spec: pod})}
-	may.tolerations = append(slices.Clone(dataset.Spec.Tolerations), pod.Tolerations...)
+	may := where{
+		affinity: nodeaffinity.GetRequiredNodeAffinity(&corev1.Pod{Spec: pod}), runtime: labels.SelectorFromSet(runtime.NodeSelector),
+		tolerations: slices.Concat(dataset.Spec.Tolerations, runtime.Tolerations, pod.Tolerations),
+	}
 	if required := dataset.Spec.NodeAffinity; required != nil && required.Required != nil {
 		if may.dataset, err = nodeaffinity.NewNodeSelector(required.Required); err != nil {
 			return where{}, fmt.Errorf("the Dataset's nodeAffinity: %w", err)
@@ -109,6 +112,9 @@ func (w where) excludes(node *corev1.Node) string {
 	}
 	if w.dataset != nil && !w.dataset.Match(node) {
 		return "not in the Dataset's nodeAffinity"
+	}
+	if !w.runtime.Matches(labels.Set(node.Labels)) {
+		return "not in the runtime's nodeSelector"
 	}
 	if matches, err := w.affinity.Match(node); err != nil || !matches {
 		return "not in the DataLoad's nodeSelector or affinity"

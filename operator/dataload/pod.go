@@ -83,6 +83,7 @@ func (r *Reconciler) pod(load *v1alpha2.DataLoad, node string) (*corev1.Pod, err
 	metadata.Labels[RunLabel] = string(load.UID)
 	metadata.Labels[volume.ManagedByLabel] = volume.ManagedBy
 	spec.Affinity = onNode(spec.Affinity, node)
+	spec.Tolerations = []corev1.Toleration{{Operator: corev1.TolerationOpExists}} // the node was chosen with all that is said of taints
 	spec.RestartPolicy = corev1.RestartPolicyAlways
 	spec.AutomountServiceAccountToken = ptr.To(false)
 	spec.EnableServiceLinks = ptr.To(false)

@@ -29,6 +29,7 @@ import (
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/nodes"
 	"github.com/sluice-cache/sluice/operator/phase"
+	"github.com/sluice-cache/sluice/operator/translate"
 )
 
 const (
@@ -47,8 +48,8 @@ type Reconciler struct {
 	// Image of the pods that have the volume mounted, and the program in it that does nothing.
 	Image   string
 	Command []string
-	// Replicas that the runtime of a Dataset asks for; 0: there is none, or it does not say.
-	Replicas func(ctx context.Context, namespace, name string) (int32, error)
+	// Runtime is what the runtime of a Dataset says; nothing, if there is none.
+	Runtime func(ctx context.Context, namespace, name string) (translate.CacheSettings, error)
 }
 
 // Reconcile takes one DataLoad a step further.

@@ -89,14 +89,14 @@ func Settings(ctx context.Context, reader client.Reader, object client.Object) (
 	return translate.CacheSettings{}, nil, fmt.Errorf("%T is no runtime", object)
 }
 
-// Replicas that the runtime of a Dataset asks for; 0: there is none.
-func Replicas(reader client.Reader) func(ctx context.Context, namespace, name string) (int32, error) {
-	return func(ctx context.Context, namespace, name string) (int32, error) {
+// Of a Dataset of a name: what its runtime says; nothing, if there is none.
+func Of(reader client.Reader) func(ctx context.Context, namespace, name string) (translate.CacheSettings, error) {
+	return func(ctx context.Context, namespace, name string) (translate.CacheSettings, error) {
 		found, err := All(ctx, reader, client.ObjectKey{Namespace: namespace, Name: name})
 		if err != nil || len(found) == 0 {
-			return 0, err
+			return translate.CacheSettings{}, err
 		}
-		return found[0].Settings.Replicas, nil
+		return found[0].Settings, nil
 	}
 }
 

@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,41 @@ func TestLoad(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// The runtime's worker says which nodes, and which taints do not matter; the pod gets there whatever tolerates them.
+func TestLoadFollowsTheRuntime(t *testing.T) {
+	ctx, ns := t.Context(), namespace(t, "follows")
+	for _, name := range []string{"follows-1", "follows-2", "follows-3"} {
+		node(t, name)
+	}
+	label(t, "follows-1", "for", "follows")
+	label(t, "follows-2", "for", "follows")
+	for name, key := range map[string]string{"follows-1": "gpu", "follows-2": "private"} {
+		tainted := &corev1.Node{}
+		must(t, api.Get(ctx, client.ObjectKey{Name: name}, tainted))
+		tainted.Spec.Taints = []corev1.Taint{{Key: key, Effect: corev1.TaintEffectNoSchedule}}
+		must(t, api.Update(ctx, tainted))
+	}
+	must(t, api.Create(ctx, &v1alpha2.CacheRuntime{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "demo"},
+		Spec: v1alpha1.CacheRuntimeSpec{RuntimeClassName: "any", Worker: &v1alpha1.CacheRuntimeWorker{
+			Replicas: ptr.To[int32](3),
+			CacheRuntimeComponent: v1alpha1.CacheRuntimeComponent{
+				NodeSelector: map[string]string{"for": "follows"}, Tolerations: []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}},
+			},
+		}},
+	}))
+	bound(t, dataset(ns, "demo", v1alpha1.Mount{MountPoint: "s3://bucket", Path: "/"}))
+	load := newLoad(ns, "warm")
+	must(t, api.Create(ctx, load))
+	awaitLoad(t, load, v1alpha1.OperationPhaseExecuting)
+	if len(load.Status.Nodes) != 1 || load.Status.Nodes[0].Node != "follows-1" {
+		t.Fatalf("it is for %v", load.Status.Nodes)
+	}
+	if pods := podsOf(t, load); len(pods) != 1 || !slices.Contains(pods[0].Spec.Tolerations, corev1.Toleration{Operator: corev1.TolerationOpExists}) {
+		t.Errorf("the pods cannot be there: %+v", pods)
+	}
 }
 
 // More replicas than nodes is no reason to wait for ever.

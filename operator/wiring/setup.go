@@ -77,7 +77,7 @@ func setupControllers(m ctrl.Manager, settings Settings, feed *nodes.Feed) error
 	}
 	loads := &dataload.Reconciler{
 		Client: caller, Nodes: feed.Index, Events: m.GetEventRecorder("sluice-dataload"), Now: settings.Now,
-		Image: settings.Image, Command: []string{"/opt/sluice/bin/sluice-operator", "hold"}, Replicas: runtimes.Replicas(caller),
+		Image: settings.Image, Command: []string{"/opt/sluice/bin/sluice-operator", "hold"}, Runtime: runtimes.Of(caller),
 	}
 	if err := loads.Setup(m, feed.Source(func(ctx context.Context, change nodes.Change) []ctrl.Request {
 		return loads.OfReport(ctx, change.Cache)
