@@ -1,42 +1,13 @@
-#include "cache/catalog.h"
-
 #include <absl/hash/hash.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstring>
 #include <mutex>
 
+#include "cache/catalog_record.h"
+
 namespace sluice::cache {
-namespace {
-
-constexpr uint64_t kMagic = 0x32746143'63696c53;  // "SlicCat2"
-
-constexpr uint64_t kDeadMax = 100'000;
-
-constexpr uint8_t kLive = 1;
-constexpr uint8_t kExecutable = 2;
-
-}  // namespace
-
-struct Catalog::Record {
-  uint64_t parent;
-  uint64_t name_offset;
-  uint16_t name_length;
-  uint16_t version_length;  // the version stands behind the name
-  uint8_t kind;
-  uint8_t flags;
-  uint16_t reserved;
-  uint64_t size_bytes;
-  int64_t mtime_ns;
-  int64_t confirmed_ns;
-  int64_t listed_ns;  // directories
-  union {
-    uint64_t hidden;  // directories
-    Handles handles;  // files
-  };
-};
 
 Catalog::Catalog() : live_(0, ChildHash{this}, ChildEqual{this}) {}
 Catalog::~Catalog() = default;
@@ -66,67 +37,9 @@ std::string_view Catalog::NameOf(const Record& record) const {
 
 uint64_t Catalog::node_count() const { return (nodes_->used_bytes() - MappedFile::kHeaderBytes) / sizeof(Record); }
 
-StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::string& directory, Keep keep) {
-  auto catalog = Load(directory, keep);
-  if (keep != Keep::kNames) return catalog;
-  // Names can be asked for again: those that cannot be read, or are mostly gone, are not worth keeping.
-  const bool damaged = catalog.status().code() == StatusCode::kDataLoss;
-  if (damaged || (catalog.ok() && (*catalog)->IsMostlyDead())) return Load(directory, Keep::kNothing);
-  return catalog;
-}
-
-bool Catalog::IsMostlyDead() const {
-  const uint64_t dead = node_count() - 1 - live_.size();
-  return dead > kDeadMax && dead > live_.size();
-}
-
-StatusOr<std::unique_ptr<Catalog>> Catalog::Load(const std::string& directory, Keep keep) {
-  std::unique_ptr<Catalog> catalog(new Catalog);
-  ASSIGN_OR_RETURN(catalog->nodes_, MappedFile::Open(directory + "/nodes", kMagic, keep != Keep::kNothing));
-  ASSIGN_OR_RETURN(catalog->names_, MappedFile::Open(directory + "/names", kMagic, keep != Keep::kNothing));
-  if (keep != Keep::kAll) catalog->nodes_->note().store(0);
-  if (catalog->node_count() == 0) {
-    source::Entry root;
-    root.kind = source::Entry::Kind::kDirectory;
-    RETURN_IF_ERROR(catalog->Append(0, root, 0).status());
-  }
-  RETURN_IF_ERROR(catalog->Rebuild(keep == Keep::kAll));
-  return catalog;
-}
-
 Status Catalog::Sync() const {
   RETURN_IF_ERROR(names_->Sync());
   return nodes_->Sync();
-}
-
-bool Catalog::IsSound(Ino ino) const {
-  constexpr auto kDirectory = static_cast<uint8_t>(source::Entry::Kind::kDirectory);
-  const Record& record = *At(ino);
-  const uint64_t names_bytes = names_->used_bytes();
-  const uint64_t text_bytes = uint64_t{record.name_length} + record.version_length;
-  if (record.name_offset > names_bytes || text_bytes > names_bytes - record.name_offset) return false;
-  if (ino == kRootIno) return record.kind == kDirectory && record.parent == 0 && record.name_length == 0;
-  return record.kind <= static_cast<uint8_t>(source::Entry::Kind::kSymlink) && record.parent >= kRootIno &&
-         record.parent < ino && At(record.parent)->kind == kDirectory && source::IsShowable(NameOf(record));
-}
-
-Status Catalog::Rebuild(bool keep_handles) {
-  if ((nodes_->used_bytes() - MappedFile::kHeaderBytes) % sizeof(Record) != 0) {
-    return DataLoss("the catalog ends within a node");
-  }
-  for (Ino ino = kRootIno; ino < kRootIno + node_count(); ++ino) {
-    if (!IsSound(ino)) return DataLoss("the catalog's node {} is damaged", ino);
-    if (ino == kRootIno) continue;
-    Record& record = *At(ino);
-    if (!keep_handles && record.kind == static_cast<uint8_t>(source::Entry::Kind::kFile)) record.handles = {};
-    if ((record.flags & kLive) == 0) continue;
-    if (!live_.insert(static_cast<uint32_t>(ino)).second) {
-      return DataLoss("the catalog has '{}' of node {} twice", NameOf(record), record.parent);
-    }
-    Count(record, true);
-    children_[static_cast<uint32_t>(record.parent)].push_back(static_cast<uint32_t>(ino));
-  }
-  return absl::OkStatus();
 }
 
 Node Catalog::ToNode(Ino ino) const {
@@ -138,7 +51,7 @@ Node Catalog::ToNode(Ino ino) const {
   node.entry.name = NameOf(record);
   node.entry.version = {names_->at(record.name_offset + record.name_length), record.version_length};
   node.entry.kind = static_cast<source::Entry::Kind>(record.kind);
-  node.entry.executable = (record.flags & kExecutable) != 0;
+  node.entry.executable = (record.flags & kNodeExecutable) != 0;
   node.entry.size_bytes = record.size_bytes;
   node.entry.mtime_ns = record.mtime_ns;
   return node;
@@ -207,7 +120,7 @@ StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t
   record.name_length = static_cast<uint16_t>(entry.name.size());
   record.version_length = static_cast<uint16_t>(entry.version.size());
   record.kind = static_cast<uint8_t>(entry.kind);
-  record.flags = static_cast<uint8_t>(kLive | (entry.executable ? kExecutable : 0));
+  record.flags = static_cast<uint8_t>(kNodeLive | (entry.executable ? kNodeExecutable : 0));
   record.size_bytes = entry.size_bytes;
   record.mtime_ns = entry.mtime_ns;
   record.confirmed_ns = now_ns;
@@ -218,22 +131,40 @@ StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t
   return ino;
 }
 
+bool Catalog::IsLive(Ino ino) const { return (At(ino)->flags & kNodeLive) != 0; }
+
 void Catalog::Count(const Record& record, bool live) {
-  if (record.kind != static_cast<uint8_t>(source::Entry::Kind::kFile)) return;
   const uint64_t sign = live ? 1 : ~uint64_t{0};
+  if (record.kind == static_cast<uint8_t>(source::Entry::Kind::kDirectory) && record.listed_ns == 0) unlisted_ += sign;
+  if (record.kind != static_cast<uint8_t>(source::Entry::Kind::kFile)) return;
   totals_.files += sign;
   totals_.bytes += sign * record.size_bytes;
   if (record.size_bytes <= kSmallFileBytesMax) totals_.small_bytes += sign * record.size_bytes;
 }
 
 void Catalog::Unlink(Ino ino) {
-  Record& record = *At(ino);
-  live_.erase(static_cast<uint32_t>(ino));
-  Count(record, false);
-  record.flags &= static_cast<uint8_t>(~kLive);
-  auto& siblings = children_[static_cast<uint32_t>(record.parent)];
+  auto& siblings = children_[static_cast<uint32_t>(At(ino)->parent)];
   const auto at = std::lower_bound(siblings.begin(), siblings.end(), ino);
   if (at != siblings.end() && *at == ino) siblings.erase(at);
+  Bury(ino);
+}
+
+// It and what is below it are live no more. Somebody may still be in a directory that is gone, and find what he asks
+// the source for; that counts for nothing.
+void Catalog::Bury(Ino ino) {
+  const bool counted = IsLive(At(ino)->parent);
+  std::vector<uint32_t> gone = {static_cast<uint32_t>(ino)};
+  while (!gone.empty()) {
+    const uint32_t next = gone.back();
+    gone.pop_back();
+    Record& record = *At(next);
+    live_.erase(next);
+    if (counted) Count(record, false);
+    record.flags &= static_cast<uint8_t>(~kNodeLive);
+    if (const auto below = children_.extract(next); !below.empty()) {
+      gone.insert(gone.end(), below.mapped().begin(), below.mapped().end());
+    }
+  }
 }
 
 StatusOr<Node> Catalog::Put(Ino directory, const source::Entry& entry, int64_t now_ns) {
@@ -256,7 +187,7 @@ StatusOr<Node> Catalog::Put(Ino directory, const source::Entry& entry, int64_t n
   }
   ASSIGN_OR_RETURN(const Ino ino, Append(directory, entry, now_ns));
   live_.insert(static_cast<uint32_t>(ino));
-  Count(*At(ino), true);
+  if (IsLive(directory)) Count(*At(ino), true);
   children_[static_cast<uint32_t>(directory)].push_back(static_cast<uint32_t>(ino));
   return ToNode(ino);
 }
@@ -270,14 +201,13 @@ void Catalog::Remove(Ino directory, std::string_view name) {
 void Catalog::RemoveUnconfirmed(Ino directory, int64_t since_ns) {
   const std::unique_lock lock(mutex_);
   auto& children = children_[static_cast<uint32_t>(directory)];
+  std::vector<uint32_t> gone;
   std::erase_if(children, [&](uint32_t ino) {
-    Record& record = *At(ino);
-    if (record.confirmed_ns >= since_ns) return false;
-    live_.erase(ino);
-    Count(record, false);
-    record.flags &= static_cast<uint8_t>(~kLive);
+    if (At(ino)->confirmed_ns >= since_ns) return false;
+    gone.push_back(ino);
     return true;
   });
+  for (const uint32_t ino : gone) Bury(ino);
 }
 
 Catalog::Handles Catalog::HandlesOf(Ino ino) const {
@@ -315,13 +245,17 @@ int64_t Catalog::listed_ns(Ino directory) const {
 
 void Catalog::SetListed(Ino directory, int64_t now_ns, uint64_t hidden) {
   const std::unique_lock lock(mutex_);
+  const bool counts = directory != kRootIno && IsLive(directory) && IsLive(At(directory)->parent);
+  if (counts && At(directory)->listed_ns == 0 && now_ns != 0) --unlisted_;
   At(directory)->listed_ns = now_ns;
   At(directory)->hidden = hidden;
 }
 
 Catalog::Totals Catalog::totals() const {
   const std::shared_lock lock(mutex_);
-  return totals_;
+  Totals totals = totals_;
+  totals.listed = unlisted_ == 0 && At(kRootIno)->listed_ns != 0;
+  return totals;
 }
 
 uint64_t Catalog::hidden_total() const {

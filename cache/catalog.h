@@ -69,19 +69,20 @@ class Catalog {
   static constexpr size_t kScanMax = 2048;
   std::vector<Ino> Subdirectories(Ino directory, Ino after, size_t count) const;
   uint64_t node_count() const;
-  // Of the live files.
+  // Of the live files in live directories.
   static constexpr uint64_t kSmallFileBytesMax = 1 * kMiB;
   struct Totals {
     uint64_t files = 0;
     uint64_t bytes = 0;
     uint64_t small_bytes = 0;  // of files up to kSmallFileBytesMax
+    bool listed = false;       // every directory has been listed to its end once, so these are all
   };
   Totals totals() const;
 
   // Says that the source has `entry` in `directory` now: confirms the node when nothing changed, else makes a new one
   // in its place. A directory hides a file of its name.
   StatusOr<Node> Put(Ino directory, const source::Entry& entry, int64_t now_ns);
-  // The name is gone.
+  // The name is gone, with all that is below it.
   void Remove(Ino directory, std::string_view name);
   // Removes the children that were not confirmed since `since_ns`: what a complete listing no longer has.
   void RemoveUnconfirmed(Ino directory, int64_t since_ns);
@@ -136,8 +137,10 @@ class Catalog {
   // The record leads nowhere but into the files: they are read as they are, whatever has become of them.
   bool IsSound(Ino ino) const;
   StatusOr<Ino> Append(Ino directory, const source::Entry& entry, int64_t now_ns);
+  bool IsLive(Ino ino) const;
   void Count(const Record& record, bool live);
   void Unlink(Ino ino);
+  void Bury(Ino ino);
   Status Rebuild(bool keep_handles);
 
   mutable std::shared_mutex mutex_;
@@ -145,7 +148,8 @@ class Catalog {
   std::unique_ptr<MappedFile> names_;
   absl::flat_hash_set<uint32_t, ChildHash, ChildEqual> live_;
   absl::flat_hash_map<uint32_t, std::vector<uint32_t>> children_;  // by directory, ascending
-  Totals totals_;
+  Totals totals_;                                                  // without `listed`
+  uint64_t unlisted_ = 0;  // live directories in live directories that were never listed
 };
 
 }  // namespace sluice::cache

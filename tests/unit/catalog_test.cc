@@ -183,5 +183,46 @@ TEST_F(CatalogTest, DamagedNodesAreRefused) {
   EXPECT_FALSE(damaged(0, ""));
 }
 
+TEST_F(CatalogTest, WhatIsBelowADirectoryGoesWithIt) {
+  const Ino kept = Put(kRootIno, Directory("kept"), 2);
+  const Ino gone = Put(kRootIno, Directory("gone"), 1);
+  const Ino below = Put(gone, Directory("below"));
+  Put(below, File("f", "v", 30));
+  Put(kept, File("f", "v", 7));
+  EXPECT_EQ(catalog->totals().bytes, 37u);
+  catalog->RemoveUnconfirmed(kRootIno, 2);
+  EXPECT_EQ(catalog->totals().files, 1u);
+  EXPECT_EQ(catalog->totals().bytes, 7u);
+  EXPECT_FALSE(catalog->Find(below, "f"));
+  const Ino late = Put(below, File("g", "v", 50));  // by somebody who is in there still
+  EXPECT_EQ(catalog->Find(below, "g")->ino, late);
+  EXPECT_EQ(catalog->totals().bytes, 7u);
+  catalog->Remove(below, "g");
+  EXPECT_EQ(catalog->totals().bytes, 7u);
+  Open(/*resume=*/true);
+  EXPECT_EQ(catalog->totals().bytes, 7u);
+}
+
+TEST_F(CatalogTest, TheTotalsAreAllWhenEveryDirectoryHasBeenListed) {
+  EXPECT_FALSE(catalog->totals().listed);
+  const Ino a = Put(kRootIno, Directory("a"));
+  const Ino b = Put(a, Directory("b"));
+  catalog->SetListed(kRootIno, 1, 0);
+  catalog->SetListed(a, 1, 0);
+  EXPECT_FALSE(catalog->totals().listed);
+  Open(/*resume=*/true);
+  EXPECT_FALSE(catalog->totals().listed);
+  catalog->SetListed(b, 1, 0);
+  catalog->SetListed(b, 2, 0);
+  EXPECT_TRUE(catalog->totals().listed);
+  const Ino c = Put(b, Directory("c"));
+  EXPECT_FALSE(catalog->totals().listed);
+  catalog->Remove(kRootIno, "a");
+  EXPECT_TRUE(catalog->totals().listed);
+  catalog->SetListed(c, 3, 0);  // it was under way
+  Open(/*resume=*/true);
+  EXPECT_TRUE(catalog->totals().listed);
+}
+
 }  // namespace
 }  // namespace sluice::cache
