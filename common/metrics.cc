@@ -77,6 +77,20 @@ Histogram& Registry::AddHistogram(const std::string& name, const std::string& he
   return histogram;
 }
 
+void Registry::AddGauges(const std::string& name, const std::string& help, std::function<Values()> read) {
+  const std::lock_guard lock(mutex_);
+  families_[name] = {help, prometheus::MetricType::Gauge, {}, std::move(read)};
+}
+
+prometheus::ClientMetric Registry::WithLabels(prometheus::ClientMetric metric, const Labels& labels) {
+  for (const auto& [key, value] : labels) {
+    metric.label.emplace_back();
+    metric.label.back().name = key;
+    metric.label.back().value = value;
+  }
+  return metric;
+}
+
 std::vector<prometheus::MetricFamily> Registry::Collect() const {
   const std::lock_guard lock(mutex_);
   std::vector<prometheus::MetricFamily> result;
@@ -85,14 +99,11 @@ std::vector<prometheus::MetricFamily> Registry::Collect() const {
     out.name = name;
     out.help = family.help;
     out.type = family.type;
-    for (const auto& [labels, read] : family.members) {
-      prometheus::ClientMetric metric = read();
-      for (const auto& [key, value] : labels) {
-        metric.label.emplace_back();
-        metric.label.back().name = key;
-        metric.label.back().value = value;
-      }
-      out.metric.push_back(std::move(metric));
+    for (const auto& [labels, read] : family.members) out.metric.push_back(WithLabels(read(), labels));
+    for (const auto& [labels, value] : family.read_all ? family.read_all() : Values()) {
+      prometheus::ClientMetric metric;
+      metric.gauge.value = value;
+      out.metric.push_back(WithLabels(std::move(metric), labels));
     }
     result.push_back(std::move(out));
   }

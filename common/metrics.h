@@ -66,6 +66,10 @@ class Registry : public prometheus::Collectable {
   // `scale`: what one count is in the unit of the name (1e-9 for a counter of nanoseconds shown in seconds).
   Counter& AddCounter(const std::string& name, const std::string& help, const Labels& labels = {}, double scale = 1);
   Gauge& AddGauge(const std::string& name, const std::string& help, const Labels& labels = {});
+  // Gauges that come and go: `read` is called at each look, from any thread, as long as the registry lives, and must
+  // not register anything.
+  using Values = std::vector<std::pair<Labels, double>>;
+  void AddGauges(const std::string& name, const std::string& help, std::function<Values()> read);
   Histogram& AddHistogram(const std::string& name, const std::string& help, const Labels& labels = {});
 
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -82,7 +86,9 @@ class Registry : public prometheus::Collectable {
     std::string help;
     prometheus::MetricType type;
     std::vector<std::pair<Labels, Read>> members;
+    std::function<Values()> read_all;  // instead of members
   };
+  static prometheus::ClientMetric WithLabels(prometheus::ClientMetric metric, const Labels& labels);
   mutable std::mutex mutex_;
   std::map<std::string, Family> families_;
   std::deque<Counter> counters_;

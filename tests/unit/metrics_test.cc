@@ -16,6 +16,15 @@ TEST(Metrics, TextHasHelpTypeAndLabels) {
   EXPECT_THAT(text, testing::HasSubstr("\ny -2\n"));
 }
 
+TEST(Metrics, GaugesThatComeAndGoAreReadAtEachLook) {
+  Registry registry;
+  Registry::Values values = {{{{"volume", "a"}}, 1}, {{{"volume", "b"}}, 2}};
+  registry.AddGauges("z", "Is z", [&values] { return values; });
+  EXPECT_THAT(registry.Text(), testing::HasSubstr("# TYPE z gauge\nz{volume=\"a\"} 1\nz{volume=\"b\"} 2\n"));
+  values.erase(values.begin());
+  EXPECT_THAT(registry.Text(), testing::Not(testing::HasSubstr("\"a\"")));
+}
+
 TEST(Metrics, HistogramsCountEachLatencyInItsBucket) {
   Histogram histogram;
   for (size_t bucket = 0; bucket < Histogram::kBuckets; ++bucket) {
