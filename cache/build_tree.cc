@@ -103,8 +103,8 @@ io::Task<Status> PublishedTrees::Build(Dataset& dataset, TreeOptions options) {
   co_return status;
 }
 
-// Where most of the bytes are; on the way, whether all of them are there.
-io::Task<StatusOr<uint8_t>> PublishedTrees::ChooseMedium(Dataset& dataset) {
+// The one that is wanted, or where most of the bytes are; on the way, whether all of them are there.
+io::Task<StatusOr<uint8_t>> PublishedTrees::ChooseMedium(Dataset& dataset, std::optional<uint8_t> wanted) {
   std::array<uint64_t, kMedia> bytes{};
   uint64_t all = 0;
   Walk walk(dataset.catalog());
@@ -125,18 +125,29 @@ io::Task<StatusOr<uint8_t>> PublishedTrees::ChooseMedium(Dataset& dataset) {
     }
     co_await loop_.Sleep(Duration(1));  // others' turn
   }
+  if (wanted) {
+    const Account::Part& part = dataset.account().in(*wanted);
+    if (!part.is_limited() || part.CouldHold(all)) co_return *wanted;
+    co_return FailedPrecondition("the volume's 'cache' leaves it {} of the {} tier, and its files take {}",
+                                 FormatBytes(part.lasting_bytes()), kMediumNames[*wanted], FormatBytes(all));
+  }
   // Where most of them are, of the tiers that have room for all.
   std::optional<uint8_t> chosen;
+  bool tier_has_room = false;
   for (const auto& tier : store_.tiers()) {
-    if (tier->CouldHold(all) && (!chosen || bytes[tier->index()] > bytes[*chosen])) chosen = tier->index();
+    if (!tier->CouldHold(all)) continue;
+    tier_has_room = true;
+    if (!dataset.account().in(tier->index()).CouldHold(all)) continue;
+    if (!chosen || bytes[tier->index()] > bytes[*chosen]) chosen = tier->index();
   }
-  if (!chosen) co_return FailedPrecondition("no tier has room for its {}", FormatBytes(all));
-  co_return *chosen;
+  if (chosen) co_return *chosen;
+  if (!tier_has_room) co_return FailedPrecondition("no tier has room for its {}", FormatBytes(all));
+  co_return FailedPrecondition("the volume's 'cache' leaves it less of each tier than its files take, {}",
+                               FormatBytes(all));
 }
 
 io::Task<Status> PublishedTrees::BuildNew(Dataset& dataset, TreeOptions options) {
-  CO_ASSIGN_OR_RETURN(uint8_t medium, co_await ChooseMedium(dataset));
-  if (options.medium) medium = *options.medium;
+  CO_ASSIGN_OR_RETURN(uint8_t medium, co_await ChooseMedium(dataset, options.medium));
   if (store_.tier(medium) == nullptr) medium = store_.tiers().front()->index();  // a dataset of no bytes
   TreeInfo info{options.name, medium, 0, 0, dataset.catalog().listed_ns(kRootIno), /*leased=*/true};
   // Leased until it is done: nothing may leave it half made.

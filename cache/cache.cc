@@ -97,7 +97,7 @@ void Cache::ReadAheadOf(const Request& request, ByteRange read) {
 }
 
 io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
-                                       uint64_t offset_bytes, std::span<std::byte> target) {
+                                       uint64_t offset_bytes, std::span<std::byte> target, uint64_t* missed_bytes) {
   if (offset_bytes >= object->size()) co_return size_t{0};
   const size_t length = std::min<uint64_t>(target.size(), object->size() - offset_bytes);
   const ByteRange read{offset_bytes, length};
@@ -110,7 +110,8 @@ io::Task<StatusOr<size_t>> Cache::Read(std::shared_ptr<Object> object, const std
     const uint32_t block = object->BlockAt(offset_bytes + done);
     const auto in_block = static_cast<uint32_t>(offset_bytes + done - uint64_t{block} * object->block_size());
     const size_t part = std::min<size_t>(length - done, object->BlockLength(block) - in_block);
-    CO_RETURN_IF_ERROR(co_await ReadPart(request, block, in_block, target.subspan(done, part)));
+    CO_ASSIGN_OR_RETURN(const Came came, co_await ReadPart(request, block, in_block, target.subspan(done, part)));
+    if (came == Came::kFromSource && missed_bytes != nullptr) *missed_bytes += part;
     done += part;
   }
   store_->accesses().OnRead(*object, read);
@@ -144,12 +145,15 @@ io::Task<Status> Cache::FetchPiece(const Request& request, uint64_t offset_bytes
   co_return status;
 }
 
-io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes,
-                                 std::span<std::byte> target) {
+io::Task<StatusOr<Cache::Came>> Cache::ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes,
+                                                std::span<std::byte> target) {
   Object& object = *request.object;
   bool waited = false;
   const uint64_t file_offset = uint64_t{block} * object.block_size() + offset_bytes;
-  if (WantsPieceOnly(object, block, target.size())) co_return co_await FetchPiece(request, file_offset, target);
+  if (WantsPieceOnly(object, block, target.size())) {
+    CO_RETURN_IF_ERROR(co_await FetchPiece(request, file_offset, target));
+    co_return Came::kFromSource;
+  }
   for (int tries = 0; tries < kTriesMax; ++tries) {
     if (!object.TierOf(block)) CO_RETURN_IF_ERROR(checks_->MayFetch(object));
     EnsureFills(request, block, block + 1);
@@ -161,7 +165,8 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       const bool far = fill->arrived_bytes + object.block_size() / kPieceDistanceShare < start;
       if (far && !fill->held_back && request.urgency == io::Urgency::kForeground &&
           target.size() * 2 <= object.block_size() && fill->state <= Fill::State::kRunning) {
-        co_return co_await FetchPiece(request, file_offset, target);
+        CO_RETURN_IF_ERROR(co_await FetchPiece(request, file_offset, target));
+        co_return Came::kFromSource;
       }
       while (fill->arrived_bytes < start + target.size() && fill->state <= Fill::State::kRunning) {
         co_await fill->changed.Wait();
@@ -171,7 +176,7 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
         fill->read_bytes += target.size();
         (waited ? misses_ : fills_joined_).Add();
         miss_bytes_.Add(target.size());
-        co_return absl::OkStatus();
+        co_return Came::kFromSource;
       }
       if (fill->state == Fill::State::kFinished) co_return fill->status;
       continue;  // abandoned for a more urgent one
@@ -182,7 +187,7 @@ io::Task<Status> Cache::ReadPart(const Request& request, uint32_t block, uint32_
       tier.hits.Add();
       tier.hit_bytes.Add(target.size());
       if (offset_bytes == 0 || object.IsPiece(target.size())) store_->Touch(request.object, block);
-      co_return absl::OkStatus();
+      co_return Came::kFromTier;
     }
     if (gate_.closed()) co_return Cancelled("the cache is closing");
   }

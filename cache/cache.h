@@ -55,8 +55,9 @@ class Cache {
   std::optional<size_t> TryRead(const std::shared_ptr<Object>& object, const std::shared_ptr<source::Source>& source,
                                 uint64_t offset_bytes, std::span<std::byte> target);
 
+  // What came from the source is added to `*missed_bytes`, also when the read fails after that.
   io::Task<StatusOr<size_t>> Read(std::shared_ptr<Object> object, const std::shared_ptr<source::Source>& source,
-                                  uint64_t offset_bytes, std::span<std::byte> target);
+                                  uint64_t offset_bytes, std::span<std::byte> target, uint64_t* missed_bytes = nullptr);
 
   // Makes blocks [first, first + count) cached, in `medium` when it is given. Returns the bytes that came from the
   // source. RESOURCE_EXHAUSTED when no tier takes them.
@@ -99,7 +100,9 @@ class Cache {
   void Forget(const std::shared_ptr<Object>& object, const std::shared_ptr<Fill>& fill);
   bool WantsPieceOnly(Object& object, uint32_t block, size_t length_bytes) const;
   io::Task<Status> FetchPiece(const Request& request, uint64_t offset_bytes, std::span<std::byte> target);
-  io::Task<Status> ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes, std::span<std::byte> target);
+  enum class Came : uint8_t { kFromTier, kFromSource };
+  io::Task<StatusOr<Came>> ReadPart(const Request& request, uint32_t block, uint32_t offset_bytes,
+                                    std::span<std::byte> target);
   void ReadAheadOf(const Request& request, ByteRange read);
   void RecordHit(const std::shared_ptr<Object>& object, ByteRange read);
 

@@ -30,6 +30,8 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<source::Source> source,
     : options_(std::move(options)),
       source_(std::move(source)),
       cache_(cache),
+      account_(cache.store().AccountOf(options_.identity)),
+      cache_limits_(options_.cache_limits),
       loop_(loop),
       node_limits_(node_limits),
       limits_(loop, throttled_ns),
@@ -286,7 +288,9 @@ std::optional<size_t> Dataset::TryRead(Ino ino, uint64_t offset_bytes, std::span
   if (throttled()) return std::nullopt;
   const auto object = ObjectOf(ino);
   if (!object.ok()) return std::nullopt;
-  return cache_.TryRead(*object, source_, offset_bytes, target);
+  const auto length = cache_.TryRead(*object, source_, offset_bytes, target);
+  if (length) hit_bytes_.Add(*length);
+  return length;
 }
 
 io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::span<std::byte> target) {
@@ -294,11 +298,21 @@ io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::sp
   CO_ASSIGN_OR_RETURN(const std::shared_ptr<Object> object, ObjectOf(ino));
   const uint64_t size = object->size();
   if (offset_bytes < size) co_await PassLimits(std::min<uint64_t>(target.size(), size - offset_bytes));
-  auto length = co_await cache_.Read(object, source_, offset_bytes, target);
+  uint64_t missed_bytes = 0;
+  auto length = co_await cache_.Read(object, source_, offset_bytes, target, &missed_bytes);
+  miss_bytes_.Add(missed_bytes);
+  if (length.ok()) hit_bytes_.Add(*length - std::min<uint64_t>(missed_bytes, *length));
   // To whoever has the file open it is the same whether the object was replaced or removed.
   if (length.status().code() == StatusCode::kNotFound) co_return Aborted("{}", Message(length.status()));
   co_return length;
 }
+
+void Dataset::SetCacheLimits(std::optional<CacheLimits> limits) {
+  cache_limits_ = std::move(limits);
+  cache_.store().SetLimits(account_, options_.name, cache_limits_);
+}
+
+void Dataset::EndCacheLimits() { cache_.store().EndLimits(account_, options_.name); }
 
 io::Task<bool> Dataset::Prove(std::shared_ptr<Object> object) {
   const io::Gate::Holder holder = gate_.Enter();

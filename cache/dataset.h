@@ -38,6 +38,7 @@ struct DatasetOptions {
   Duration metadata_ttl = std::chrono::seconds(60);
   uint32_t block_size_bytes = 1 * kMiB;
   Catalog::Keep keep = Catalog::Keep::kNothing;
+  std::optional<CacheLimits> cache_limits = std::nullopt;  // none: what the pool's tiers have
 };
 
 // What the kernel may be told of an answer.
@@ -105,6 +106,18 @@ class Dataset {
   // Proves an object that is cached as a whole. False: it was not what the source says, and is to be fetched again.
   io::Task<bool> Prove(std::shared_ptr<Object> object);
 
+  // What it may have of the tiers: from now on, also of what is there already (cache/account.h: of all volumes of this
+  // source the largest limits count). On the loop. Before that it has claimed nothing.
+  void SetCacheLimits(std::optional<CacheLimits> limits);
+  // It is not mounted any more; what is cached stays, and so do the limits.
+  void EndCacheLimits();
+  const std::optional<CacheLimits>& cache_limits() const { return cache_limits_; }
+  const Account& account() const { return *account_; }
+
+  // Read so far, from the cache and from the source. Any thread.
+  uint64_t hit_bytes() const { return hit_bytes_.value(); }
+  uint64_t miss_bytes() const { return miss_bytes_.value(); }
+
   ReadLimits& limits() { return limits_; }
   // Reads must pass a limit: the daemon has to see them.
   bool throttled() const { return limits_.active() || node_limits_.active(); }
@@ -139,6 +152,8 @@ class Dataset {
   const std::shared_ptr<source::Source> source_;  // shared with the cache's fills
   std::unique_ptr<Catalog> catalog_;
   Cache& cache_;
+  const std::shared_ptr<Account> account_;
+  std::optional<CacheLimits> cache_limits_;  // loop
   io::Loop& loop_;
   ReadLimits& node_limits_;
   ReadLimits limits_;
@@ -150,7 +165,10 @@ class Dataset {
   ListingBudget listing_budget_;                                 // loop
   bool may_cut_ = true;  // loop; listings into ranges, as far as is known of the source
 
-  std::mutex objects_mutex_;
+  alignas(64) Counter hit_bytes_;  // readers meet here, and nowhere near
+  Counter miss_bytes_;
+
+  alignas(64) std::mutex objects_mutex_;
   // GUARDED_BY objects_mutex_
   absl::flat_hash_map<Ino, std::shared_ptr<Object>> objects_;
   std::deque<Ino> unopened_;  // whose objects nobody has opened, oldest first

@@ -83,7 +83,7 @@ class PublishedTrees {
   std::string DirectoryOf(uint8_t medium) const;
 
   // build_tree.cc
-  io::Task<StatusOr<uint8_t>> ChooseMedium(Dataset& dataset);
+  io::Task<StatusOr<uint8_t>> ChooseMedium(Dataset& dataset, std::optional<uint8_t> wanted);
   io::Task<Status> BuildNew(Dataset& dataset, TreeOptions options);
   io::Task<Status> LinkAll(Dataset& dataset, TreeOptions options, std::shared_ptr<Tree> tree, int root);
   io::Task<Status> Hold(std::shared_ptr<Object> object, std::shared_ptr<Tree> tree);

@@ -279,5 +279,36 @@ TEST_F(DatasetTest, AnObjectOfMoreBlocksThanCanBeCountedIsNotOpened) {
   }
 }
 
+TEST_F(DatasetTest, ItsLimitsHoldAsLongAsItIsMounted) {
+  Open(Consistency::kImmutable);
+  source->files = {{"a", std::string(10 * 64 * 1024, 'a')}};
+  const Account::Part& part = dataset->account().in(static_cast<uint8_t>(Medium::kSsd));
+  CacheLimits limits_of_five;
+  limits_of_five.media[static_cast<size_t>(Medium::kSsd)] = {5 * 64 * 1024, {}, {}};
+  dataset->SetCacheLimits(limits_of_five);
+  EXPECT_EQ(dataset->cache_limits(), limits_of_five);
+  EXPECT_EQ(part.quota_bytes(), 5u * 64 * 1024);
+  dataset->SetCacheLimits(std::nullopt);
+  EXPECT_FALSE(part.limit());
+  dataset->SetCacheLimits(limits_of_five);
+  dataset->EndCacheLimits();
+  EXPECT_TRUE(part.limit()) << "what is cached stays, and so does its limit";
+}
+
+TEST_F(DatasetTest, CountsWhatCameFromTheCacheAndWhatFromTheSource) {
+  Open(Consistency::kImmutable);
+  source->files = {{"a", std::string(1000, 'a')}};
+  const auto ino = Lookup("a")->ino;
+  const AlignedBuffer buffer(4096);
+  ASSERT_EQ(*loop.Block(dataset->Read(ino, 0, buffer.span())), 1000u);
+  EXPECT_EQ(dataset->miss_bytes(), 1000u);
+  EXPECT_EQ(dataset->hit_bytes(), 0u);
+  for (int turn = 0; turn < 1000 && dataset->account().in(1).used_bytes() == 0; ++turn) loop.Block(Pause());
+  loop.Block(Pause());
+  ASSERT_EQ(*loop.Block(dataset->Read(ino, 400, buffer.span())), 600u);
+  EXPECT_EQ(dataset->miss_bytes(), 1000u);
+  EXPECT_EQ(dataset->hit_bytes(), 600u);
+}
+
 }  // namespace
 }  // namespace sluice::cache

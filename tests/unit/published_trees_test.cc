@@ -16,6 +16,30 @@ TEST_F(PublishedTreesTest, ATreeOfFilesThatWereJustWrittenNeedsNoProof) {
   trees->Release(name);
 }
 
+TEST_F(PublishedTreesTest, WhatIsLargerThanItsLimitsIsNotPublished) {
+  std::vector<std::shared_ptr<Object>> pinned;
+  for (const char* path : {"a", "d/b"}) {
+    pinned.push_back(Acquire(path));
+    cache->store().SetPinned(pinned.back(), true);
+    ASSERT_OK(loop.Block(WarmTask(*cache, shared_source, pinned.back())).status());
+  }
+  CacheLimits two_blocks;
+  two_blocks.media[static_cast<size_t>(Medium::kSsd)] = {2 * kBlock, {}, {}};
+  dataset->SetCacheLimits(two_blocks);
+  EXPECT_TRUE(
+      Fails(FillAndBuild(), StatusCode::kFailedPrecondition, "leaves it less of each tier than its files take"));
+  const auto build = [&](std::optional<uint8_t> medium) -> io::Task<Status> {
+    co_return co_await trees->Build(*dataset, {.name = name, .medium = medium});
+  };
+  EXPECT_TRUE(Fails(loop.Block(build(1)), StatusCode::kFailedPrecondition, "122 KiB of the ssd tier"));
+  dataset->SetCacheLimits(std::nullopt);
+  ASSERT_OK(loop.Block(build(1)));
+  for (const auto& object : pinned) {
+    cache->store().SetPinned(object, false);
+    cache->store().Release(object);
+  }
+}
+
 TEST_F(PublishedTreesTest, ATreeThatWasFoundWaitsForItsProof) {
   ASSERT_OK(FillAndBuild());
   StartAgain();
