@@ -15,6 +15,24 @@ std::string Limit(uint64_t bytes_per_second) {
   return bytes_per_second == 0 ? "-" : FormatBytes(bytes_per_second) + "/s";
 }
 
+// "ssd 1.2 GiB / 4 GiB, …": bytes, and the volume's limit where it has one.
+std::string Cached(const admin::v1::Mount& mount) {
+  std::string text;
+  for (const char* const medium : {"dram", "ssd", "hdd"}) {
+    const auto cached = mount.cached_bytes().find(medium);
+    const auto limit = mount.limits().find(medium);
+    const bool unused = limit != mount.limits().end() && limit->second.quota_bytes() == 0;
+    if (cached == mount.cached_bytes().end() || (unused && cached->second == 0)) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", medium, FormatBytes(cached->second));
+    if (limit != mount.limits().end()) text += " / " + FormatBytes(limit->second.quota_bytes());
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string Total(const admin::v1::Mount& mount) {
+  return FormatBytes(mount.bytes()) + (mount.listed() ? "" : " or more");
+}
+
 void PrintTiers(const google::protobuf::RepeatedPtrField<admin::v1::Tier>& tiers, const admin::v1::Stats* stats) {
   std::vector<std::string> header = {"TIER", "USED", "QUOTA", "STATE", "PATH"};
   if (stats != nullptr) header.insert(header.begin() + 3, "HITS");
@@ -60,13 +78,17 @@ int ShowMounts(const Globals& globals) {
     PrintJson(reply);
     return kOk;
   }
-  Table table({"DATASET", "SOURCE", "CONSISTENCY", "ENTRIES", "HIDDEN", "READ LIMIT", "PATH", "WHY"});
+  Table table({"DATASET", "SOURCE", "CONSISTENCY", "ENTRIES", "HIDDEN", "CACHED", "OF", "READ LIMIT", "PATH", "WHY"});
   for (const auto& mount : reply.mounts()) {
     table.Add({mount.volume_id(), mount.source(), mount.consistency(), std::to_string(mount.entries()),
-               std::to_string(mount.hidden_entries()), Limit(mount.throttle().read_bytes_per_second()), mount.path(),
+               std::to_string(mount.hidden_entries()), Cached(mount), Total(mount),
+               Limit(mount.throttle().read_bytes_per_second()), mount.path(),
                mount.path_reason().empty() ? mount.native() : mount.path_reason()});
   }
   table.Print();
+  for (const auto& mount : reply.mounts()) {
+    for (const std::string& note : mount.notes()) fmt::print("{}: {}\n", mount.volume_id(), note);
+  }
   for (const auto& failure : reply.failures()) {
     fmt::print("{} could not be mounted at {:%Y-%m-%dT%H:%M:%SZ}: {}: {}\n", failure.volume_id(),
                fmt::gmtime(static_cast<std::time_t>(failure.at_seconds())), failure.code(), failure.message());

@@ -30,6 +30,9 @@ StatusOr<YAML::Node> LoadYaml(const std::string& path);
 // The same of a text; `name` is what errors call it.
 StatusOr<YAML::Node> ParseYaml(const std::string& text, const std::string& name);
 
+// The same of a text, which messages call `name`.
+StatusOr<YAML::Node> ParseYaml(const std::string& text, const std::string& name);
+
 class YamlMapping {
  public:
   YamlMapping(std::string file, YAML::Node node);

@@ -9,13 +9,14 @@
 #include "common/pool_config.h"
 #include "common/suggest.h"
 #include "common/yaml.h"
+#include "csi/cache_limits.h"
 
 namespace sluice::csi {
 namespace {
 
-constexpr std::string_view kKeys[] = {"source",      "endpoint",  "region", "pathStyle", "consistency",
-                                      "metadataTtl", "blockSize", "access", "uid",       "gid",
-                                      "fileMode",    "dirMode",   "pool",   "subPath",   "transport"};
+constexpr std::string_view kKeys[] = {"source",    "endpoint", "region",    "pathStyle", "consistency", "metadataTtl",
+                                      "blockSize", "access",   "uid",       "gid",       "fileMode",    "dirMode",
+                                      "pool",      "subPath",  "transport", "cache"};
 constexpr std::string_view kSecretKeys[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
 constexpr std::string_view kConsistencies[] = {"immutable", "eventual", "strong"};
 constexpr std::string_view kTransports[] = {"device", "ring"};
@@ -108,6 +109,8 @@ Status Apply(const std::string& key, const std::string& value, VolumeParameters*
   } else if (key == "transport") {
     RETURN_IF_ERROR(ParseChoice(value, kTransports));
     spec.set_ring(value == "ring");
+  } else if (key == "cache") {
+    ASSIGN_OR_RETURN(*spec.mutable_cache(), ParseCacheLimits(value));
   } else if (key == "uid" || key == "gid") {
     ASSIGN_OR_RETURN(const uint32_t id, ParseNumber(value, 10, 0xfffffffe, "a numeric user or group id"));
     key == "uid" ? spec.set_uid(id) : spec.set_gid(id);
@@ -147,6 +150,8 @@ StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, c
     return InvalidArgument("volume parameter 'access': native needs 'consistency: immutable', not '{}'",
                            out.spec.consistency());
   }
+  RETURN_IF_ERROR(
+      Annotate(CheckCacheLimits(out.spec.cache(), out.spec.block_size_bytes()), "volume parameter 'cache'"));
   if (out.spec.source().empty()) {
     return InvalidArgument("volume parameter 'source' is missing; give a URI such as s3://BUCKET/PREFIX");
   }

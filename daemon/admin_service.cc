@@ -2,6 +2,7 @@
 
 #include "common/printable.h"
 #include "daemon/access_stream.h"
+#include "daemon/volume_cache.h"
 #include "io/call.h"
 
 namespace sluice::daemon {
@@ -81,7 +82,14 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
     out->set_block_size_bytes(mount->spec.block_size_bytes());
     out->set_entries(mount->dataset->catalog().node_count() - 1);
     out->set_hidden_entries(mount->dataset->catalog().hidden_total());
+    const cache::Catalog::Totals totals = mount->dataset->catalog().totals();
+    out->set_files(totals.files);
+    out->set_bytes(totals.bytes);
+    out->set_listed(totals.listed);
+    out->set_hit_bytes(mount->dataset->hit_bytes());
+    out->set_miss_bytes(mount->dataset->miss_bytes());
     io::RunOn(context_.loop, [&] {
+      ShowCache(*mount->dataset, context_.cache.store(), out);
       out->mutable_throttle()->set_read_bytes_per_second(mount->dataset->limits().bytes_per_second());
       out->mutable_throttle()->set_requests_per_second(mount->dataset->limits().requests_per_second());
     });

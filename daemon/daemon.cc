@@ -130,6 +130,8 @@ Status Daemon::Parts::Open() {
                                                  .session_threads = config.session_threads,
                                                  .push_bytes_max = config.push_memory_bytes,
                                                  .source_directories = config.source_directories});
+  metrics.AddGauges("sluice_volume_cached_bytes", "Bytes that the blocks of a volume's source take in a tier",
+                    [this] { return mounts->CachedBytes(); });
   prover = std::make_unique<TreeProver>(*trees, *cache, loop);
   prewarmer = std::make_unique<Prewarmer>(*mounts, *cache, *trees, *prover, loop);
   RETURN_IF_ERROR(prewarmer->Load());

@@ -1,5 +1,6 @@
 #include "daemon/mounts.h"
 
+#include <absl/cleanup/cleanup.h>
 #include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
@@ -7,6 +8,7 @@
 #include <filesystem>
 
 #include "common/suggest.h"
+#include "daemon/volume_cache.h"
 #include "io/call.h"
 
 namespace sluice::daemon {
@@ -78,6 +80,7 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   options.consistency = ConsistencyOf(spec.consistency());
   options.metadata_ttl = Duration(spec.metadata_ttl_ns());
   options.block_size_bytes = static_cast<uint32_t>(spec.block_size_bytes());
+  ASSIGN_OR_RETURN(options.cache_limits, CacheLimitsOf(spec));
   ASSIGN_OR_RETURN(CatalogDirectories::Begun catalog, catalogs_.Begin(spec, request.resume()));
   options.directory = std::move(catalog.path);
   options.keep = catalog.keep;
@@ -92,6 +95,9 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   if (!request.resume() && !request.restored()) {
     RETURN_IF_ERROR(Annotate(io::CallOn(context_.loop, mount->dataset->Check()), spec.source()));
   }
+  // In force before anything is read.
+  io::RunOn(context_.loop, [&] { mount->dataset->SetCacheLimits(mount->dataset->cache_limits()); });
+  absl::Cleanup end_limits = [&] { io::RunOn(context_.loop, [&] { mount->dataset->EndCacheLimits(); }); };
   fuse::SessionOptions session;
   session.source_uri = spec.source();
   session.uid = spec.uid();
@@ -108,6 +114,7 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
       mount->session,
       fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session), *mount->dataset, context_.cache,
                            context_.loop, context_.backings, {context_.session_metrics, context_.open_files_metrics}));
+  std::move(end_limits).Cancel();
   return mount;
 }
 
@@ -159,6 +166,7 @@ Status Mounts::Remove(const std::string& volume_id) {
     context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
   }
   Close(*mount);
+  io::RunOn(context_.loop, [&] { mount->dataset->EndCacheLimits(); });
   catalogs_.End(mount->spec, mount->dataset->catalog().Sync());
   spdlog::info("volume {} is no longer served", volume_id);
   return absl::OkStatus();
@@ -202,6 +210,17 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Find(const std::string& dataset) const 
   if (by_source != nullptr) return by_source;
   if (names.empty()) return NotFound("no dataset '{}': nothing is mounted", dataset);
   return NotFound("no dataset '{}'{}", dataset, DidYouMean(dataset, names));
+}
+
+Registry::Values Mounts::CachedBytes() const {
+  Registry::Values values;
+  for (const auto& mount : All()) {
+    for (const auto& tier : context_.cache.store().tiers()) {
+      const Labels labels = {{"volume", mount->spec.volume_id()}, {"tier", std::string(tier->name())}};
+      values.emplace_back(labels, static_cast<double>(mount->dataset->account().in(tier->index()).used_bytes()));
+    }
+  }
+  return values;
 }
 
 bool Mounts::AnyServed() const {

@@ -80,6 +80,8 @@ class Mounts {
   StatusOr<std::shared_ptr<Mount>> Find(const std::string& dataset) const;
   std::vector<std::shared_ptr<Mount>> All() const;
   std::vector<admin::v1::FailedMount> Failures() const { return failed_.All(); }
+  // What each volume has of each tier, for the metrics.
+  Registry::Values CachedBytes() const;
   // Some volume is still mounted in the kernel.
   bool AnyServed() const;
 

@@ -81,6 +81,7 @@ class Prewarmer {
   io::Task<void> Fill(JobPtr job, MountPtr mount, uint32_t concurrency, int64_t since_ns);
   io::Task<void> Work(JobPtr job, MountPtr mount, std::shared_ptr<Walker> walker);
   io::Task<Status> WarmBlocks(Job& job, Mount& mount, std::shared_ptr<cache::Object> object);
+  static Status TakeShare(Job& job, const cache::Object& object);
   io::Task<Status> WarmFile(Job& job, Mount& mount, const cache::Node& node);
   io::Task<Status> PreparePublish(Job& job, MountPtr mount);
   void End(const JobPtr& job, const MountPtr& mount);

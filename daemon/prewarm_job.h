@@ -30,6 +30,7 @@ struct Prewarmer::Job {
   io::Semaphore turn;  // who may ask the walker
   io::Event worker_done;
   size_t workers = 0;
+  uint64_t taken_bytes = 0;  // of what the volume may have of the cache
   Status first_error;
 };
 

@@ -1,6 +1,7 @@
 // The work of prewarm jobs, on the loop.
 #include <algorithm>
 
+#include "common/bytes.h"
 #include "daemon/prewarm_job.h"
 
 namespace sluice::daemon {
@@ -15,6 +16,7 @@ io::Task<void> Prewarmer::Run(JobPtr job, MountPtr mount) {
     request = job->status.request();
   }
   job->first_error = absl::OkStatus();
+  job->taken_bytes = 0;
   job->throttle.SetRate(request.limit_bytes_per_second());
   const bool anew = request.refresh() || request.metadata_only();
   const int64_t since_ns = anew ? mount->dataset->NowNs() : 0;
@@ -126,9 +128,28 @@ io::Task<void> Prewarmer::Work(JobPtr job, MountPtr mount, std::shared_ptr<Walke
   job->worker_done.Notify();
 }
 
+// Nothing is fetched that would only push out what the job has fetched before.
+Status Prewarmer::TakeShare(Job& job, const cache::Object& object) {
+  const auto most_bytes = object.account->LastingBytes(job.medium);
+  if (!most_bytes) return absl::OkStatus();
+  if (*most_bytes == 0) {
+    return FailedPrecondition(
+        "the volume's 'cache' leaves it nothing of {}",
+        job.medium ? fmt::format("the {} tier", cache::kMediumNames[*job.medium]) : "any tier that this pool has");
+  }
+  const uint64_t bytes = (object.size() + 4095) / 4096 * 4096;
+  if (job.taken_bytes + bytes > *most_bytes) {
+    return ResourceExhausted("the volume's 'cache' leaves it {}, and other files have taken {} of that",
+                             FormatBytes(*most_bytes), FormatBytes(job.taken_bytes));
+  }
+  job.taken_bytes += bytes;
+  return absl::OkStatus();
+}
+
 io::Task<Status> Prewarmer::WarmFile(Job& job, Mount& mount, const cache::Node& node) {
   CO_ASSIGN_OR_RETURN(const std::shared_ptr<cache::Object> object, mount.dataset->AcquireObject(node.ino));
-  Status status = co_await WarmBlocks(job, mount, object);
+  Status status = TakeShare(job, *object);
+  if (status.ok()) status = co_await WarmBlocks(job, mount, object);
   // What is not right is fetched again, as long as it may be.
   while (status.ok() && !job.cancelled && !mount.closing && !co_await mount.dataset->Prove(object)) {
     {

@@ -21,6 +21,13 @@ void Check(const VolumeParameters& parameters) {
   Expect(spec.metadata_ttl_ns() >= 0, "a time to live is none in the past");
   Expect(!spec.source().empty() && spec.source().find("://") != std::string::npos, "there is a source");
   Expect(!spec.has_credentials(), "credentials come otherwise");
+  for (const auto& [medium, limit] : spec.cache().media()) {
+    Expect(medium == "dram" || medium == "ssd" || medium == "hdd", "a medium that there is");
+    Expect(limit.quota_bytes() == 0 || limit.quota_bytes() >= 4 * block, "a quota holds some blocks");
+    for (const double share : {limit.high_watermark(), limit.low_watermark()}) {
+      Expect(share >= 0 && share <= 1, "watermarks are shares");
+    }
+  }
   Expect(!parameters.sub_path.starts_with('/'), "a sub-path is relative");
   const std::string bounded = "/" + parameters.sub_path + "/";
   Expect(bounded.find("/../") == std::string::npos, "a sub-path stays in the volume");

@@ -48,6 +48,44 @@ TEST(VolumeParameters, MistakesAreNamed) {
   EXPECT_TRUE(fails("endpoint", "https://host inside", "line break"));
 }
 
+TEST(VolumeParameters, CacheLimits) {
+  const auto parse = [](const char* cache) {
+    return ParseVolumeParameters("v", {{"source", "s3://b"}, {"cache", cache}});
+  };
+  ASSERT_OK_AND_ASSIGN(const VolumeParameters none, ParseVolumeParameters("v", {{"source", "s3://b"}}));
+  EXPECT_FALSE(none.spec.has_cache());
+  ASSERT_OK_AND_ASSIGN(const VolumeParameters not_cached, parse("{}"));
+  EXPECT_TRUE(not_cached.spec.has_cache());
+  EXPECT_TRUE(not_cached.spec.cache().media().empty());
+  ASSERT_OK_AND_ASSIGN(
+      const VolumeParameters two,
+      parse(R"({"dram": {"quota": "16GiB", "highWatermark": "90%", "lowWatermark": 0.7}, "hdd": {}})"));
+  const auto& media = two.spec.cache().media();
+  ASSERT_EQ(media.size(), 2u);
+  EXPECT_EQ(media.at("dram").quota_bytes(), 16 * kGiB);
+  EXPECT_DOUBLE_EQ(media.at("dram").high_watermark(), 0.9);
+  EXPECT_DOUBLE_EQ(media.at("dram").low_watermark(), 0.7);
+  EXPECT_EQ(media.at("hdd").quota_bytes(), 0u);
+}
+
+TEST(VolumeParameters, MistakesOfCacheLimitsAreNamed) {
+  const auto fails = [](const std::string& cache, const char* text) {
+    const auto status = ParseVolumeParameters("v", {{"source", "s3://b"}, {"cache", cache}}).status();
+    return Fails(status, StatusCode::kInvalidArgument, text) && Fails(status, StatusCode::kInvalidArgument, "'cache'");
+  };
+  EXPECT_TRUE(fails("", "is no JSON object"));
+  EXPECT_TRUE(fails("[]", "is no JSON object"));
+  EXPECT_TRUE(fails("{", "cache:"));
+  EXPECT_TRUE(fails(R"({"ssd": "400GiB"})", "mapping"));
+  EXPECT_TRUE(fails(R"({"mem": {}})", "unknown key 'mem'"));
+  EXPECT_TRUE(fails(R"({"ssd": {"qouta": "1GiB"}})", "did you mean 'quota'"));
+  EXPECT_TRUE(fails(R"({"ssd": {"quota": 0}})", "leave the medium out"));
+  EXPECT_TRUE(fails(R"({"ssd": {"quota": "3MiB"}})", "at least 4.00 MiB"));
+  EXPECT_TRUE(fails(R"({"ssd": {"highWatermark": "120%"}})", "is not a share"));
+  EXPECT_TRUE(fails(R"({"ssd": {"highWatermark": "70%", "lowWatermark": "70%"}})", "lower than highWatermark"));
+  EXPECT_TRUE(fails(std::string(5000, ' '), "at most 4096"));
+}
+
 TEST(VolumeParameters, SecretsNeverStandInMessages) {
   const auto status = ParseSecrets({{"accessKeyId", "AKID"}, {"secretAccesKey", "hush"}}).status();
   EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "did you mean 'secretAccessKey'"));
