@@ -67,7 +67,7 @@ func (a *Agent) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	if err := a.applyPool(ctx, &cache.Status); err != nil {
 		return ctrl.Result{}, err
 	}
-	describe(&cache.Status, cache.Spec.Loads, seen, failures)
+	describe(&cache.Status, cache.Spec.Loads, seen, failures, a.Now())
 	return ctrl.Result{RequeueAfter: askEvery}, a.report(ctx, cache, before)
 }
 

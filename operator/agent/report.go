@@ -5,16 +5,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/sluice-cache/sluice/operator/api/admin"
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/phase"
 )
 
+// forgetAfter is how long a volume that is mounted nowhere on the node is reported.
+const forgetAfter = 24 * time.Hour
+
 // describe makes a status of the daemon's answers. `failures` are loads that could not be begun, with the reason.
-func describe(to *nodev1.NodeCacheStatus, wanted []nodev1.Load, seen answers, failures map[string]string) {
+func describe(to *nodev1.NodeCacheStatus, wanted []nodev1.Load, seen answers, failures map[string]string, now time.Time) {
 	to.Version = seen.status.Version
 	to.Tiers = tiersOf(seen.status.Tiers)
 	used, quota, broken := int64(0), int64(0), []string{}
@@ -30,7 +35,7 @@ func describe(to *nodev1.NodeCacheStatus, wanted []nodev1.Load, seen answers, fa
 	} else {
 		setCondition(to, "Ready", metav1.ConditionTrue, "Serving", "")
 	}
-	to.Volumes = volumesOf(seen.mounts.Mounts)
+	to.Volumes = volumesOf(to.Volumes, seen.mounts.Mounts, now)
 	to.Failures = failuresOf(seen.mounts.Failures)
 	to.Loads = loadsOf(wanted, seen.jobs, failures)
 	limit(to)
@@ -47,14 +52,41 @@ func tiersOf(tiers []*admin.Tier) []nodev1.Tier {
 	return result
 }
 
-// volumesOf are those that are mounted.
-func volumesOf(mounts []*admin.Mount) []nodev1.Volume {
-	var result []nodev1.Volume
+// volumesOf are those that are mounted, and those that have been and of which the cache still had data when they were
+// unmounted: pods that come back find it. What is evicted since is not known, and is reported until forgetAfter has passed.
+func volumesOf(before []nodev1.Volume, mounts []*admin.Mount, now time.Time) []nodev1.Volume {
+	result := unmounted(before, mounts, now)
 	for _, mount := range mounts {
-		result = append(result, nodev1.Volume{ID: mount.VolumeId, Mounted: true, Path: mount.Path})
+		cached := map[string]int64{}
+		for medium, bytes := range mount.CachedBytes {
+			if bytes > 0 {
+				cached[medium] = int64(bytes)
+			}
+		}
+		result = append(result, nodev1.Volume{
+			ID: mount.VolumeId, Mounted: true, Path: mount.Path, CachedBytes: cached,
+			Files: int64(mount.Files), Bytes: int64(mount.Bytes), Listed: mount.Listed,
+			HitBytes: int64(mount.HitBytes), MissBytes: int64(mount.MissBytes), Message: strings.Join(mount.Notes, "; "),
+		})
 	}
 	slices.SortFunc(result, func(x, y nodev1.Volume) int { return strings.Compare(x.ID, y.ID) })
 	return result
+}
+
+func unmounted(before []nodev1.Volume, mounts []*admin.Mount, now time.Time) (kept []nodev1.Volume) {
+	for _, volume := range before {
+		isMounted := slices.ContainsFunc(mounts, func(mount *admin.Mount) bool { return mount.VolumeId == volume.ID })
+		if isMounted || volume.Cached() == 0 {
+			continue
+		}
+		if volume.Mounted {
+			volume.Mounted, volume.Path, volume.Message, volume.Unmounted = false, "", "", ptr.To(metav1.NewTime(now))
+		}
+		if volume.Unmounted != nil && now.Sub(volume.Unmounted.Time) < forgetAfter {
+			kept = append(kept, volume)
+		}
+	}
+	return kept
 }
 
 // failuresOf keeps the last of each volume.

@@ -220,6 +220,9 @@ func volumeOf(t *testing.T, given *v1alpha2.Dataset) (*corev1.PersistentVolumeCl
 
 func mounts(t *testing.T, persistent *corev1.PersistentVolume) (mounts []volume.Mount) {
 	t.Helper()
+	if source := persistent.Spec.CSI.VolumeAttributes["source"]; source != "" {
+		return []volume.Mount{{Path: "/", Source: source}}
+	}
 	must(t, json.Unmarshal([]byte(persistent.Spec.CSI.VolumeAttributes["mounts"]), &mounts))
 	return mounts
 }

@@ -69,7 +69,11 @@ func (d Description) Parameters() map[string]string {
 	if parameters == nil {
 		parameters = map[string]string{}
 	}
-	parameters["mounts"] = mustJSON(d.Mounts)
+	if single := d.single(); single != nil {
+		maps.Copy(parameters, single)
+	} else {
+		parameters["mounts"] = mustJSON(d.Mounts)
+	}
 	if d.Cache != nil {
 		parameters["cache"] = mustJSON(d.Cache)
 	}
@@ -94,6 +98,26 @@ func (d Description) Parameters() map[string]string {
 	}
 	if d.GID != 0 {
 		put("gid", strconv.FormatInt(d.GID, 10))
+	}
+	return parameters
+}
+
+// single are the parameters of a volume with one source, whose Secret has the node plane's own keys; nil: it is none.
+func (d Description) single() map[string]string {
+	if len(d.Mounts) != 1 || d.Mounts[0].Path != "/" {
+		return nil
+	}
+	mount := d.Mounts[0]
+	for what, key := range mount.Credentials {
+		if what != key {
+			return nil
+		}
+	}
+	parameters := map[string]string{"source": mount.Source}
+	for key, value := range map[string]string{"endpoint": mount.Endpoint, "region": mount.Region, "pathStyle": mount.PathStyle} {
+		if value != "" {
+			parameters[key] = value
+		}
 	}
 	return parameters
 }

@@ -82,7 +82,7 @@ func (x Job_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Job_State.Descriptor instead.
 func (Job_State) EnumDescriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{19, 0}
+	return file_proto_admin_proto_rawDescGZIP(), []int{20, 0}
 }
 
 type GetStatusRequest struct {
@@ -466,8 +466,20 @@ type Mount struct {
 	Path           string                 `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"`                               // how files are read: "native" (no FUSE), "passthrough" (by the kernel itself), "no-open" (from pages), "page-cache"
 	PathReason     string                 `protobuf:"bytes,9,opt,name=path_reason,json=pathReason,proto3" json:"path_reason,omitempty"` // why; empty for passthrough and native
 	Native         string                 `protobuf:"bytes,10,opt,name=native,proto3" json:"native,omitempty"`                          // the tree that pods can mount without FUSE, "mounted" or "ready"; empty: there is none
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The source's, which volumes of the same source share.
+	CachedBytes map[string]uint64      `protobuf:"bytes,11,rep,name=cached_bytes,json=cachedBytes,proto3" json:"cached_bytes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // by medium
+	Limits      map[string]*CacheLimit `protobuf:"bytes,12,rep,name=limits,proto3" json:"limits,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`                               // in force, by medium; empty: what the tiers have
+	Cached      bool                   `protobuf:"varint,13,opt,name=cached,proto3" json:"cached,omitempty"`                                                                                                        // some tier takes its data
+	// Known so far: of all names, once the whole tree has been listed.
+	Files  uint64 `protobuf:"varint,14,opt,name=files,proto3" json:"files,omitempty"`
+	Bytes  uint64 `protobuf:"varint,15,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Listed bool   `protobuf:"varint,16,opt,name=listed,proto3" json:"listed,omitempty"`
+	// Given to readers since it was mounted here; what the kernel reads by itself is in neither.
+	HitBytes      uint64   `protobuf:"varint,17,opt,name=hit_bytes,json=hitBytes,proto3" json:"hit_bytes,omitempty"`
+	MissBytes     uint64   `protobuf:"varint,18,opt,name=miss_bytes,json=missBytes,proto3" json:"miss_bytes,omitempty"` // that came from the source
+	Notes         []string `protobuf:"bytes,19,rep,name=notes,proto3" json:"notes,omitempty"`                           // for people: what is not as the volume's parameters say, and why
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mount) Reset() {
@@ -570,6 +582,130 @@ func (x *Mount) GetNative() string {
 	return ""
 }
 
+func (x *Mount) GetCachedBytes() map[string]uint64 {
+	if x != nil {
+		return x.CachedBytes
+	}
+	return nil
+}
+
+func (x *Mount) GetLimits() map[string]*CacheLimit {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Mount) GetCached() bool {
+	if x != nil {
+		return x.Cached
+	}
+	return false
+}
+
+func (x *Mount) GetFiles() uint64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *Mount) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *Mount) GetListed() bool {
+	if x != nil {
+		return x.Listed
+	}
+	return false
+}
+
+func (x *Mount) GetHitBytes() uint64 {
+	if x != nil {
+		return x.HitBytes
+	}
+	return 0
+}
+
+func (x *Mount) GetMissBytes() uint64 {
+	if x != nil {
+		return x.MissBytes
+	}
+	return 0
+}
+
+func (x *Mount) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// What a volume may have of a tier.
+type CacheLimit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	QuotaBytes    uint64                 `protobuf:"varint,1,opt,name=quota_bytes,json=quotaBytes,proto3" json:"quota_bytes,omitempty"`
+	HighWatermark float64                `protobuf:"fixed64,2,opt,name=high_watermark,json=highWatermark,proto3" json:"high_watermark,omitempty"` // shares of the quota
+	LowWatermark  float64                `protobuf:"fixed64,3,opt,name=low_watermark,json=lowWatermark,proto3" json:"low_watermark,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CacheLimit) Reset() {
+	*x = CacheLimit{}
+	mi := &file_proto_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CacheLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CacheLimit) ProtoMessage() {}
+
+func (x *CacheLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CacheLimit.ProtoReflect.Descriptor instead.
+func (*CacheLimit) Descriptor() ([]byte, []int) {
+	return file_proto_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CacheLimit) GetQuotaBytes() uint64 {
+	if x != nil {
+		return x.QuotaBytes
+	}
+	return 0
+}
+
+func (x *CacheLimit) GetHighWatermark() float64 {
+	if x != nil {
+		return x.HighWatermark
+	}
+	return 0
+}
+
+func (x *CacheLimit) GetLowWatermark() float64 {
+	if x != nil {
+		return x.LowWatermark
+	}
+	return 0
+}
+
 type GetStatsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -578,7 +714,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[7]
+	mi := &file_proto_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +726,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[7]
+	mi := &file_proto_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +739,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{7}
+	return file_proto_admin_proto_rawDescGZIP(), []int{8}
 }
 
 type Stats struct {
@@ -625,7 +761,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_proto_admin_proto_msgTypes[8]
+	mi := &file_proto_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +773,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[8]
+	mi := &file_proto_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +786,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{8}
+	return file_proto_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Stats) GetTiers() []*Tier {
@@ -738,7 +874,7 @@ type GetMetricsRequest struct {
 
 func (x *GetMetricsRequest) Reset() {
 	*x = GetMetricsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[9]
+	mi := &file_proto_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +886,7 @@ func (x *GetMetricsRequest) String() string {
 func (*GetMetricsRequest) ProtoMessage() {}
 
 func (x *GetMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[9]
+	mi := &file_proto_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +899,7 @@ func (x *GetMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetricsRequest.ProtoReflect.Descriptor instead.
 func (*GetMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{9}
+	return file_proto_admin_proto_rawDescGZIP(), []int{10}
 }
 
 type Metrics struct {
@@ -775,7 +911,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_proto_admin_proto_msgTypes[10]
+	mi := &file_proto_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +923,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[10]
+	mi := &file_proto_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +936,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{10}
+	return file_proto_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Metrics) GetText() string {
@@ -818,7 +954,7 @@ type GetConfigRequest struct {
 
 func (x *GetConfigRequest) Reset() {
 	*x = GetConfigRequest{}
-	mi := &file_proto_admin_proto_msgTypes[11]
+	mi := &file_proto_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -830,7 +966,7 @@ func (x *GetConfigRequest) String() string {
 func (*GetConfigRequest) ProtoMessage() {}
 
 func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[11]
+	mi := &file_proto_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -843,7 +979,7 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{11}
+	return file_proto_admin_proto_rawDescGZIP(), []int{12}
 }
 
 type Config struct {
@@ -858,7 +994,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_proto_admin_proto_msgTypes[12]
+	mi := &file_proto_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +1006,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[12]
+	mi := &file_proto_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +1019,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{12}
+	return file_proto_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Config) GetYaml() string {
@@ -928,7 +1064,7 @@ type SetConfigRequest struct {
 
 func (x *SetConfigRequest) Reset() {
 	*x = SetConfigRequest{}
-	mi := &file_proto_admin_proto_msgTypes[13]
+	mi := &file_proto_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1076,7 @@ func (x *SetConfigRequest) String() string {
 func (*SetConfigRequest) ProtoMessage() {}
 
 func (x *SetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[13]
+	mi := &file_proto_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1089,7 @@ func (x *SetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetConfigRequest.ProtoReflect.Descriptor instead.
 func (*SetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{13}
+	return file_proto_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SetConfigRequest) GetYaml() string {
@@ -1005,7 +1141,7 @@ type StartPrewarmRequest struct {
 
 func (x *StartPrewarmRequest) Reset() {
 	*x = StartPrewarmRequest{}
-	mi := &file_proto_admin_proto_msgTypes[14]
+	mi := &file_proto_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1153,7 @@ func (x *StartPrewarmRequest) String() string {
 func (*StartPrewarmRequest) ProtoMessage() {}
 
 func (x *StartPrewarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[14]
+	mi := &file_proto_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1166,7 @@ func (x *StartPrewarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPrewarmRequest.ProtoReflect.Descriptor instead.
 func (*StartPrewarmRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{14}
+	return file_proto_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StartPrewarmRequest) GetDataset() string {
@@ -1106,7 +1242,7 @@ type SetJobLimitRequest struct {
 
 func (x *SetJobLimitRequest) Reset() {
 	*x = SetJobLimitRequest{}
-	mi := &file_proto_admin_proto_msgTypes[15]
+	mi := &file_proto_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1254,7 @@ func (x *SetJobLimitRequest) String() string {
 func (*SetJobLimitRequest) ProtoMessage() {}
 
 func (x *SetJobLimitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[15]
+	mi := &file_proto_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1267,7 @@ func (x *SetJobLimitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetJobLimitRequest.ProtoReflect.Descriptor instead.
 func (*SetJobLimitRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{15}
+	return file_proto_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetJobLimitRequest) GetId() string {
@@ -1157,7 +1293,7 @@ type JobRequest struct {
 
 func (x *JobRequest) Reset() {
 	*x = JobRequest{}
-	mi := &file_proto_admin_proto_msgTypes[16]
+	mi := &file_proto_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1305,7 @@ func (x *JobRequest) String() string {
 func (*JobRequest) ProtoMessage() {}
 
 func (x *JobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[16]
+	mi := &file_proto_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1318,7 @@ func (x *JobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobRequest.ProtoReflect.Descriptor instead.
 func (*JobRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{16}
+	return file_proto_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *JobRequest) GetId() string {
@@ -1200,7 +1336,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[17]
+	mi := &file_proto_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1348,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[17]
+	mi := &file_proto_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1361,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{17}
+	return file_proto_admin_proto_rawDescGZIP(), []int{18}
 }
 
 type ListJobsResponse struct {
@@ -1237,7 +1373,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_proto_admin_proto_msgTypes[18]
+	mi := &file_proto_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1385,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[18]
+	mi := &file_proto_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1398,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{18}
+	return file_proto_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1295,7 +1431,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_proto_admin_proto_msgTypes[19]
+	mi := &file_proto_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1443,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[19]
+	mi := &file_proto_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1456,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{19}
+	return file_proto_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Job) GetId() string {
@@ -1438,7 +1574,7 @@ type SetThrottleRequest struct {
 
 func (x *SetThrottleRequest) Reset() {
 	*x = SetThrottleRequest{}
-	mi := &file_proto_admin_proto_msgTypes[20]
+	mi := &file_proto_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1586,7 @@ func (x *SetThrottleRequest) String() string {
 func (*SetThrottleRequest) ProtoMessage() {}
 
 func (x *SetThrottleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[20]
+	mi := &file_proto_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1599,7 @@ func (x *SetThrottleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetThrottleRequest.ProtoReflect.Descriptor instead.
 func (*SetThrottleRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{20}
+	return file_proto_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SetThrottleRequest) GetDataset() string {
@@ -1490,7 +1626,7 @@ type Throttle struct {
 
 func (x *Throttle) Reset() {
 	*x = Throttle{}
-	mi := &file_proto_admin_proto_msgTypes[21]
+	mi := &file_proto_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1638,7 @@ func (x *Throttle) String() string {
 func (*Throttle) ProtoMessage() {}
 
 func (x *Throttle) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[21]
+	mi := &file_proto_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1651,7 @@ func (x *Throttle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Throttle.ProtoReflect.Descriptor instead.
 func (*Throttle) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{21}
+	return file_proto_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Throttle) GetReadBytesPerSecond() uint64 {
@@ -1542,7 +1678,7 @@ type FilesRequest struct {
 
 func (x *FilesRequest) Reset() {
 	*x = FilesRequest{}
-	mi := &file_proto_admin_proto_msgTypes[22]
+	mi := &file_proto_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1554,7 +1690,7 @@ func (x *FilesRequest) String() string {
 func (*FilesRequest) ProtoMessage() {}
 
 func (x *FilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[22]
+	mi := &file_proto_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1567,7 +1703,7 @@ func (x *FilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesRequest.ProtoReflect.Descriptor instead.
 func (*FilesRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{22}
+	return file_proto_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FilesRequest) GetDataset() string {
@@ -1596,7 +1732,7 @@ type FilesResult struct {
 
 func (x *FilesResult) Reset() {
 	*x = FilesResult{}
-	mi := &file_proto_admin_proto_msgTypes[23]
+	mi := &file_proto_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1744,7 @@ func (x *FilesResult) String() string {
 func (*FilesResult) ProtoMessage() {}
 
 func (x *FilesResult) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[23]
+	mi := &file_proto_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1757,7 @@ func (x *FilesResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesResult.ProtoReflect.Descriptor instead.
 func (*FilesResult) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{23}
+	return file_proto_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FilesResult) GetFiles() uint64 {
@@ -1662,7 +1798,7 @@ type RecordAccessesRequest struct {
 
 func (x *RecordAccessesRequest) Reset() {
 	*x = RecordAccessesRequest{}
-	mi := &file_proto_admin_proto_msgTypes[24]
+	mi := &file_proto_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +1810,7 @@ func (x *RecordAccessesRequest) String() string {
 func (*RecordAccessesRequest) ProtoMessage() {}
 
 func (x *RecordAccessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[24]
+	mi := &file_proto_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +1823,7 @@ func (x *RecordAccessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordAccessesRequest.ProtoReflect.Descriptor instead.
 func (*RecordAccessesRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{24}
+	return file_proto_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RecordAccessesRequest) GetSeconds() float64 {
@@ -1714,7 +1850,7 @@ type Accesses struct {
 
 func (x *Accesses) Reset() {
 	*x = Accesses{}
-	mi := &file_proto_admin_proto_msgTypes[25]
+	mi := &file_proto_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1862,7 @@ func (x *Accesses) String() string {
 func (*Accesses) ProtoMessage() {}
 
 func (x *Accesses) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[25]
+	mi := &file_proto_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1875,7 @@ func (x *Accesses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accesses.ProtoReflect.Descriptor instead.
 func (*Accesses) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{25}
+	return file_proto_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Accesses) GetAccesses() []*Access {
@@ -1767,7 +1903,7 @@ type Access struct {
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_proto_admin_proto_msgTypes[26]
+	mi := &file_proto_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1779,7 +1915,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[26]
+	mi := &file_proto_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1792,7 +1928,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{26}
+	return file_proto_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Access) GetObject() string {
@@ -1849,7 +1985,7 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x1d\n" +
 	"\n" +
-	"at_seconds\x18\x04 \x01(\x03R\tatSeconds\"\xcd\x02\n" +
+	"at_seconds\x18\x04 \x01(\x03R\tatSeconds\"\x9b\x06\n" +
 	"\x05Mount\x12\x1b\n" +
 	"\tvolume_id\x18\x01 \x01(\tR\bvolumeId\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12 \n" +
@@ -1862,7 +1998,29 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\vpath_reason\x18\t \x01(\tR\n" +
 	"pathReason\x12\x16\n" +
 	"\x06native\x18\n" +
-	" \x01(\tR\x06native\"\x11\n" +
+	" \x01(\tR\x06native\x12J\n" +
+	"\fcached_bytes\x18\v \x03(\v2'.sluice.admin.v1.Mount.CachedBytesEntryR\vcachedBytes\x12:\n" +
+	"\x06limits\x18\f \x03(\v2\".sluice.admin.v1.Mount.LimitsEntryR\x06limits\x12\x16\n" +
+	"\x06cached\x18\r \x01(\bR\x06cached\x12\x14\n" +
+	"\x05files\x18\x0e \x01(\x04R\x05files\x12\x14\n" +
+	"\x05bytes\x18\x0f \x01(\x04R\x05bytes\x12\x16\n" +
+	"\x06listed\x18\x10 \x01(\bR\x06listed\x12\x1b\n" +
+	"\thit_bytes\x18\x11 \x01(\x04R\bhitBytes\x12\x1d\n" +
+	"\n" +
+	"miss_bytes\x18\x12 \x01(\x04R\tmissBytes\x12\x14\n" +
+	"\x05notes\x18\x13 \x03(\tR\x05notes\x1a>\n" +
+	"\x10CachedBytesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aV\n" +
+	"\vLimitsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
+	"\x05value\x18\x02 \x01(\v2\x1b.sluice.admin.v1.CacheLimitR\x05value:\x028\x01\"y\n" +
+	"\n" +
+	"CacheLimit\x12\x1f\n" +
+	"\vquota_bytes\x18\x01 \x01(\x04R\n" +
+	"quotaBytes\x12%\n" +
+	"\x0ehigh_watermark\x18\x02 \x01(\x01R\rhighWatermark\x12#\n" +
+	"\rlow_watermark\x18\x03 \x01(\x01R\flowWatermark\"\x11\n" +
 	"\x0fGetStatsRequest\"\xed\x03\n" +
 	"\x05Stats\x12+\n" +
 	"\x05tiers\x18\x01 \x03(\v2\x15.sluice.admin.v1.TierR\x05tiers\x124\n" +
@@ -2005,7 +2163,7 @@ func file_proto_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_proto_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_proto_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_proto_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_proto_admin_proto_goTypes = []any{
 	(Job_State)(0),                // 0: sluice.admin.v1.Job.State
 	(*GetStatusRequest)(nil),      // 1: sluice.admin.v1.GetStatusRequest
@@ -2015,81 +2173,87 @@ var file_proto_admin_proto_goTypes = []any{
 	(*ListMountsResponse)(nil),    // 5: sluice.admin.v1.ListMountsResponse
 	(*FailedMount)(nil),           // 6: sluice.admin.v1.FailedMount
 	(*Mount)(nil),                 // 7: sluice.admin.v1.Mount
-	(*GetStatsRequest)(nil),       // 8: sluice.admin.v1.GetStatsRequest
-	(*Stats)(nil),                 // 9: sluice.admin.v1.Stats
-	(*GetMetricsRequest)(nil),     // 10: sluice.admin.v1.GetMetricsRequest
-	(*Metrics)(nil),               // 11: sluice.admin.v1.Metrics
-	(*GetConfigRequest)(nil),      // 12: sluice.admin.v1.GetConfigRequest
-	(*Config)(nil),                // 13: sluice.admin.v1.Config
-	(*SetConfigRequest)(nil),      // 14: sluice.admin.v1.SetConfigRequest
-	(*StartPrewarmRequest)(nil),   // 15: sluice.admin.v1.StartPrewarmRequest
-	(*SetJobLimitRequest)(nil),    // 16: sluice.admin.v1.SetJobLimitRequest
-	(*JobRequest)(nil),            // 17: sluice.admin.v1.JobRequest
-	(*ListJobsRequest)(nil),       // 18: sluice.admin.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 19: sluice.admin.v1.ListJobsResponse
-	(*Job)(nil),                   // 20: sluice.admin.v1.Job
-	(*SetThrottleRequest)(nil),    // 21: sluice.admin.v1.SetThrottleRequest
-	(*Throttle)(nil),              // 22: sluice.admin.v1.Throttle
-	(*FilesRequest)(nil),          // 23: sluice.admin.v1.FilesRequest
-	(*FilesResult)(nil),           // 24: sluice.admin.v1.FilesResult
-	(*RecordAccessesRequest)(nil), // 25: sluice.admin.v1.RecordAccessesRequest
-	(*Accesses)(nil),              // 26: sluice.admin.v1.Accesses
-	(*Access)(nil),                // 27: sluice.admin.v1.Access
-	nil,                           // 28: sluice.admin.v1.Stats.HitsEntry
+	(*CacheLimit)(nil),            // 8: sluice.admin.v1.CacheLimit
+	(*GetStatsRequest)(nil),       // 9: sluice.admin.v1.GetStatsRequest
+	(*Stats)(nil),                 // 10: sluice.admin.v1.Stats
+	(*GetMetricsRequest)(nil),     // 11: sluice.admin.v1.GetMetricsRequest
+	(*Metrics)(nil),               // 12: sluice.admin.v1.Metrics
+	(*GetConfigRequest)(nil),      // 13: sluice.admin.v1.GetConfigRequest
+	(*Config)(nil),                // 14: sluice.admin.v1.Config
+	(*SetConfigRequest)(nil),      // 15: sluice.admin.v1.SetConfigRequest
+	(*StartPrewarmRequest)(nil),   // 16: sluice.admin.v1.StartPrewarmRequest
+	(*SetJobLimitRequest)(nil),    // 17: sluice.admin.v1.SetJobLimitRequest
+	(*JobRequest)(nil),            // 18: sluice.admin.v1.JobRequest
+	(*ListJobsRequest)(nil),       // 19: sluice.admin.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 20: sluice.admin.v1.ListJobsResponse
+	(*Job)(nil),                   // 21: sluice.admin.v1.Job
+	(*SetThrottleRequest)(nil),    // 22: sluice.admin.v1.SetThrottleRequest
+	(*Throttle)(nil),              // 23: sluice.admin.v1.Throttle
+	(*FilesRequest)(nil),          // 24: sluice.admin.v1.FilesRequest
+	(*FilesResult)(nil),           // 25: sluice.admin.v1.FilesResult
+	(*RecordAccessesRequest)(nil), // 26: sluice.admin.v1.RecordAccessesRequest
+	(*Accesses)(nil),              // 27: sluice.admin.v1.Accesses
+	(*Access)(nil),                // 28: sluice.admin.v1.Access
+	nil,                           // 29: sluice.admin.v1.Mount.CachedBytesEntry
+	nil,                           // 30: sluice.admin.v1.Mount.LimitsEntry
+	nil,                           // 31: sluice.admin.v1.Stats.HitsEntry
 }
 var file_proto_admin_proto_depIdxs = []int32{
 	3,  // 0: sluice.admin.v1.Status.tiers:type_name -> sluice.admin.v1.Tier
 	7,  // 1: sluice.admin.v1.ListMountsResponse.mounts:type_name -> sluice.admin.v1.Mount
 	6,  // 2: sluice.admin.v1.ListMountsResponse.failures:type_name -> sluice.admin.v1.FailedMount
-	22, // 3: sluice.admin.v1.Mount.throttle:type_name -> sluice.admin.v1.Throttle
-	3,  // 4: sluice.admin.v1.Stats.tiers:type_name -> sluice.admin.v1.Tier
-	28, // 5: sluice.admin.v1.Stats.hits:type_name -> sluice.admin.v1.Stats.HitsEntry
-	20, // 6: sluice.admin.v1.ListJobsResponse.jobs:type_name -> sluice.admin.v1.Job
-	15, // 7: sluice.admin.v1.Job.request:type_name -> sluice.admin.v1.StartPrewarmRequest
-	0,  // 8: sluice.admin.v1.Job.state:type_name -> sluice.admin.v1.Job.State
-	22, // 9: sluice.admin.v1.SetThrottleRequest.throttle:type_name -> sluice.admin.v1.Throttle
-	27, // 10: sluice.admin.v1.Accesses.accesses:type_name -> sluice.admin.v1.Access
-	1,  // 11: sluice.admin.v1.Admin.GetStatus:input_type -> sluice.admin.v1.GetStatusRequest
-	4,  // 12: sluice.admin.v1.Admin.ListMounts:input_type -> sluice.admin.v1.ListMountsRequest
-	8,  // 13: sluice.admin.v1.Admin.GetStats:input_type -> sluice.admin.v1.GetStatsRequest
-	10, // 14: sluice.admin.v1.Admin.GetMetrics:input_type -> sluice.admin.v1.GetMetricsRequest
-	12, // 15: sluice.admin.v1.Admin.GetConfig:input_type -> sluice.admin.v1.GetConfigRequest
-	14, // 16: sluice.admin.v1.Admin.SetConfig:input_type -> sluice.admin.v1.SetConfigRequest
-	15, // 17: sluice.admin.v1.Admin.StartPrewarm:input_type -> sluice.admin.v1.StartPrewarmRequest
-	17, // 18: sluice.admin.v1.Admin.WatchJob:input_type -> sluice.admin.v1.JobRequest
-	18, // 19: sluice.admin.v1.Admin.ListJobs:input_type -> sluice.admin.v1.ListJobsRequest
-	17, // 20: sluice.admin.v1.Admin.CancelJob:input_type -> sluice.admin.v1.JobRequest
-	17, // 21: sluice.admin.v1.Admin.ForgetJob:input_type -> sluice.admin.v1.JobRequest
-	16, // 22: sluice.admin.v1.Admin.SetJobLimit:input_type -> sluice.admin.v1.SetJobLimitRequest
-	21, // 23: sluice.admin.v1.Admin.SetThrottle:input_type -> sluice.admin.v1.SetThrottleRequest
-	23, // 24: sluice.admin.v1.Admin.Evict:input_type -> sluice.admin.v1.FilesRequest
-	23, // 25: sluice.admin.v1.Admin.Pin:input_type -> sluice.admin.v1.FilesRequest
-	23, // 26: sluice.admin.v1.Admin.Unpin:input_type -> sluice.admin.v1.FilesRequest
-	23, // 27: sluice.admin.v1.Admin.Verify:input_type -> sluice.admin.v1.FilesRequest
-	25, // 28: sluice.admin.v1.Admin.RecordAccesses:input_type -> sluice.admin.v1.RecordAccessesRequest
-	2,  // 29: sluice.admin.v1.Admin.GetStatus:output_type -> sluice.admin.v1.Status
-	5,  // 30: sluice.admin.v1.Admin.ListMounts:output_type -> sluice.admin.v1.ListMountsResponse
-	9,  // 31: sluice.admin.v1.Admin.GetStats:output_type -> sluice.admin.v1.Stats
-	11, // 32: sluice.admin.v1.Admin.GetMetrics:output_type -> sluice.admin.v1.Metrics
-	13, // 33: sluice.admin.v1.Admin.GetConfig:output_type -> sluice.admin.v1.Config
-	13, // 34: sluice.admin.v1.Admin.SetConfig:output_type -> sluice.admin.v1.Config
-	20, // 35: sluice.admin.v1.Admin.StartPrewarm:output_type -> sluice.admin.v1.Job
-	20, // 36: sluice.admin.v1.Admin.WatchJob:output_type -> sluice.admin.v1.Job
-	19, // 37: sluice.admin.v1.Admin.ListJobs:output_type -> sluice.admin.v1.ListJobsResponse
-	20, // 38: sluice.admin.v1.Admin.CancelJob:output_type -> sluice.admin.v1.Job
-	20, // 39: sluice.admin.v1.Admin.ForgetJob:output_type -> sluice.admin.v1.Job
-	20, // 40: sluice.admin.v1.Admin.SetJobLimit:output_type -> sluice.admin.v1.Job
-	22, // 41: sluice.admin.v1.Admin.SetThrottle:output_type -> sluice.admin.v1.Throttle
-	24, // 42: sluice.admin.v1.Admin.Evict:output_type -> sluice.admin.v1.FilesResult
-	24, // 43: sluice.admin.v1.Admin.Pin:output_type -> sluice.admin.v1.FilesResult
-	24, // 44: sluice.admin.v1.Admin.Unpin:output_type -> sluice.admin.v1.FilesResult
-	24, // 45: sluice.admin.v1.Admin.Verify:output_type -> sluice.admin.v1.FilesResult
-	26, // 46: sluice.admin.v1.Admin.RecordAccesses:output_type -> sluice.admin.v1.Accesses
-	29, // [29:47] is the sub-list for method output_type
-	11, // [11:29] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	23, // 3: sluice.admin.v1.Mount.throttle:type_name -> sluice.admin.v1.Throttle
+	29, // 4: sluice.admin.v1.Mount.cached_bytes:type_name -> sluice.admin.v1.Mount.CachedBytesEntry
+	30, // 5: sluice.admin.v1.Mount.limits:type_name -> sluice.admin.v1.Mount.LimitsEntry
+	3,  // 6: sluice.admin.v1.Stats.tiers:type_name -> sluice.admin.v1.Tier
+	31, // 7: sluice.admin.v1.Stats.hits:type_name -> sluice.admin.v1.Stats.HitsEntry
+	21, // 8: sluice.admin.v1.ListJobsResponse.jobs:type_name -> sluice.admin.v1.Job
+	16, // 9: sluice.admin.v1.Job.request:type_name -> sluice.admin.v1.StartPrewarmRequest
+	0,  // 10: sluice.admin.v1.Job.state:type_name -> sluice.admin.v1.Job.State
+	23, // 11: sluice.admin.v1.SetThrottleRequest.throttle:type_name -> sluice.admin.v1.Throttle
+	28, // 12: sluice.admin.v1.Accesses.accesses:type_name -> sluice.admin.v1.Access
+	8,  // 13: sluice.admin.v1.Mount.LimitsEntry.value:type_name -> sluice.admin.v1.CacheLimit
+	1,  // 14: sluice.admin.v1.Admin.GetStatus:input_type -> sluice.admin.v1.GetStatusRequest
+	4,  // 15: sluice.admin.v1.Admin.ListMounts:input_type -> sluice.admin.v1.ListMountsRequest
+	9,  // 16: sluice.admin.v1.Admin.GetStats:input_type -> sluice.admin.v1.GetStatsRequest
+	11, // 17: sluice.admin.v1.Admin.GetMetrics:input_type -> sluice.admin.v1.GetMetricsRequest
+	13, // 18: sluice.admin.v1.Admin.GetConfig:input_type -> sluice.admin.v1.GetConfigRequest
+	15, // 19: sluice.admin.v1.Admin.SetConfig:input_type -> sluice.admin.v1.SetConfigRequest
+	16, // 20: sluice.admin.v1.Admin.StartPrewarm:input_type -> sluice.admin.v1.StartPrewarmRequest
+	18, // 21: sluice.admin.v1.Admin.WatchJob:input_type -> sluice.admin.v1.JobRequest
+	19, // 22: sluice.admin.v1.Admin.ListJobs:input_type -> sluice.admin.v1.ListJobsRequest
+	18, // 23: sluice.admin.v1.Admin.CancelJob:input_type -> sluice.admin.v1.JobRequest
+	18, // 24: sluice.admin.v1.Admin.ForgetJob:input_type -> sluice.admin.v1.JobRequest
+	17, // 25: sluice.admin.v1.Admin.SetJobLimit:input_type -> sluice.admin.v1.SetJobLimitRequest
+	22, // 26: sluice.admin.v1.Admin.SetThrottle:input_type -> sluice.admin.v1.SetThrottleRequest
+	24, // 27: sluice.admin.v1.Admin.Evict:input_type -> sluice.admin.v1.FilesRequest
+	24, // 28: sluice.admin.v1.Admin.Pin:input_type -> sluice.admin.v1.FilesRequest
+	24, // 29: sluice.admin.v1.Admin.Unpin:input_type -> sluice.admin.v1.FilesRequest
+	24, // 30: sluice.admin.v1.Admin.Verify:input_type -> sluice.admin.v1.FilesRequest
+	26, // 31: sluice.admin.v1.Admin.RecordAccesses:input_type -> sluice.admin.v1.RecordAccessesRequest
+	2,  // 32: sluice.admin.v1.Admin.GetStatus:output_type -> sluice.admin.v1.Status
+	5,  // 33: sluice.admin.v1.Admin.ListMounts:output_type -> sluice.admin.v1.ListMountsResponse
+	10, // 34: sluice.admin.v1.Admin.GetStats:output_type -> sluice.admin.v1.Stats
+	12, // 35: sluice.admin.v1.Admin.GetMetrics:output_type -> sluice.admin.v1.Metrics
+	14, // 36: sluice.admin.v1.Admin.GetConfig:output_type -> sluice.admin.v1.Config
+	14, // 37: sluice.admin.v1.Admin.SetConfig:output_type -> sluice.admin.v1.Config
+	21, // 38: sluice.admin.v1.Admin.StartPrewarm:output_type -> sluice.admin.v1.Job
+	21, // 39: sluice.admin.v1.Admin.WatchJob:output_type -> sluice.admin.v1.Job
+	20, // 40: sluice.admin.v1.Admin.ListJobs:output_type -> sluice.admin.v1.ListJobsResponse
+	21, // 41: sluice.admin.v1.Admin.CancelJob:output_type -> sluice.admin.v1.Job
+	21, // 42: sluice.admin.v1.Admin.ForgetJob:output_type -> sluice.admin.v1.Job
+	21, // 43: sluice.admin.v1.Admin.SetJobLimit:output_type -> sluice.admin.v1.Job
+	23, // 44: sluice.admin.v1.Admin.SetThrottle:output_type -> sluice.admin.v1.Throttle
+	25, // 45: sluice.admin.v1.Admin.Evict:output_type -> sluice.admin.v1.FilesResult
+	25, // 46: sluice.admin.v1.Admin.Pin:output_type -> sluice.admin.v1.FilesResult
+	25, // 47: sluice.admin.v1.Admin.Unpin:output_type -> sluice.admin.v1.FilesResult
+	25, // 48: sluice.admin.v1.Admin.Verify:output_type -> sluice.admin.v1.FilesResult
+	27, // 49: sluice.admin.v1.Admin.RecordAccesses:output_type -> sluice.admin.v1.Accesses
+	32, // [32:50] is the sub-list for method output_type
+	14, // [14:32] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_proto_admin_proto_init() }
@@ -2103,7 +2267,7 @@ func file_proto_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_admin_proto_rawDesc), len(file_proto_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

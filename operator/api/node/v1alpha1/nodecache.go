@@ -118,6 +118,8 @@ type Volume struct {
 	// ID is the CSI volume handle.
 	ID      string `json:"id"`
 	Mounted bool   `json:"mounted,omitempty"`
+	// Unmounted is since when it is not; its data is reported for a day.
+	Unmounted *metav1.Time `json:"unmounted,omitempty"`
 	// CachedBytes by medium.
 	CachedBytes map[string]int64 `json:"cachedBytes,omitempty"`
 	// Files and Bytes of the source, as far as it has been listed.
