@@ -63,7 +63,7 @@ TEST_F(OverriddenConfigTest, WhatThePluginsFileMakesImpossibleIsLeftOut) {
 }
 
 TEST_F(OverriddenConfigTest, ABadFileKeepsNoDaemonFromStarting) {
-  for (const std::string text : {"[", "source: {directories: [/]}", "x", "tiers: 7", "policy: [", "\xff\xfe"}) {
+  for (const std::string text : {"[", "source: {directories: [/]}", "x", "tiers: 7", "policy: ["}) {
     Write(text);
     const OverriddenConfig config = Load();
     EXPECT_EQ(ToYaml(config.in_force()), ToYaml(pools["default"])) << text;
