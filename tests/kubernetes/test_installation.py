@@ -9,7 +9,7 @@ import kubectl as kubectl_module
 
 def test_for_kubectl_alone(kubectl):
     """The API server takes every field of the rendered manifests and of the example."""
-    for file in ["sluice.yaml", "example.yaml"]:
+    for file in ["crds.yaml", "sluice.yaml", "example.yaml"]:
         kubectl("apply", "--dry-run=server", "--validate=strict", f"--filename={harness.ROOT / 'deploy/kubernetes' / file}")
 
 
