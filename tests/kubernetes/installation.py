@@ -32,13 +32,13 @@ def sluice(kubectl, *arguments):
 
 
 def metrics(kubectl):
-    """As Prometheus finds and asks for them: the Service's endpoint, each sample by its name with labels. None while a
-    daemon's pod is replaced."""
-    slices = [found for found in kubectl.get("endpointslices", None, "sluice-daemon") if found["metadata"]["labels"]["kubernetes.io/service-name"] == "sluice-daemon"]
-    addresses = [(address, found["ports"][0]["port"]) for found in slices for endpoint in found["endpoints"] or [] if endpoint["conditions"]["ready"]
-                 for address in endpoint["addresses"]]
-    if not addresses:
-        return {}
-    done = kubectl.cluster.run("busybox", "wget", "-q", "-O", "-", "http://{}:{}/metrics".format(*addresses[0]), capture_output=True, text=True)
-    samples = (line.rsplit(" ", 1) for line in done.stdout.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, value in samples}
+    """As Prometheus finds and asks for them: the Service's endpoints, each sample by its name with labels. Empty while a
+    daemon's pod is replaced; that which waits for another's end does not listen yet."""
+    samples = {}
+    for found in kubectl.get("endpointslices", None, "sluice-daemon"):
+        for address in [address for endpoint in found["endpoints"] or [] for address in endpoint["addresses"]]:
+            url = f"http://{address}:{found['ports'][0]['port']}/metrics"
+            text = kubectl.cluster.run("timeout", "5", "busybox", "wget", "-q", "-O", "-", url, capture_output=True, text=True).stdout
+            lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+            samples |= {name: float(value) for name, value in lines}
+    return samples

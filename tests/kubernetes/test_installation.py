@@ -14,7 +14,8 @@ def test_for_kubectl_alone(kubectl):
 
 
 def test_metrics(kubectl):
-    assert installation.metrics(kubectl)['sluice_tier_quota_bytes{tier="dram"}'] == 64 << 20
+    samples = harness.wait_until(lambda: installation.metrics(kubectl), what="metrics")
+    assert samples['sluice_tier_quota_bytes{tier="dram"}'] == 64 << 20
 
 
 @pytest.mark.parametrize("account", ["sluice-system:sluice-node", "sluice-system:sluice-controller", "sluice-daemon:sluice-daemon"])

@@ -88,3 +88,20 @@ def test_configuration_changed(kubectl, reader):
     finally:
         installation.install(kubectl)
     harness.wait_until(lambda: quota() == 64 << 20, seconds=60, what="the old quota")
+
+
+def test_daemon_that_does_not_answer(kubectl):
+    """Its pod is not ready, so that a rollout would end there; it is ready again when it answers."""
+    def is_ready():
+        return kubectl.get("daemonset", "sluice-daemon", "sluice-daemon")["status"].get("numberReady") == 1
+
+    def signal(name):  # the first process of the container cannot be stopped from within
+        kubectl("exec", "--namespace=sluice-daemon", "daemonset/sluice-daemon", "--", "sh", "-c", f'for process in $(pidof sluiced); do [ $process = 1 ] || kill -{name} $process; done')
+
+    assert is_ready()
+    signal("STOP")
+    try:
+        harness.wait_until(lambda: not is_ready(), seconds=90, what="the pod that is not ready")
+    finally:
+        signal("CONT")
+    harness.wait_until(is_ready, seconds=90, what="the pod that is ready")
