@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include <future>
+#include <thread>
 
+#include "common/clock.h"
 #include "io/call.h"
 
 namespace sluice::daemon {
@@ -35,6 +37,15 @@ void BrokerClient::Run(const std::string& version, bool ends_alone) {
   workers_.reset();
 }
 
+void BrokerClient::AwaitPlugin() {
+  const Instant begin = Clock::System().Now();
+  if (!is_greeted_ && mounts_.AnyServed())
+    spdlog::info("there is no plugin that has the volumes; sluiced waits for one");
+  while (!is_greeted_ && !stop_ && mounts_.AnyServed() && Clock::System().Now() - begin < kHandOverMax) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 void BrokerClient::Stop() {
   stop_ = true;
   socket_.Shutdown();
@@ -45,6 +56,7 @@ void BrokerClient::Converse(const Connection& connection, const std::string& ver
   resuming_ = 1;
   link_.Set(connection);
   Status status = Greet(*connection, version);
+  is_greeted_ = status.ok();
   while (status.ok() && !stop_) {
     auto received = connection->Receive();
     status = received.status();
@@ -59,6 +71,7 @@ void BrokerClient::Converse(const Connection& connection, const std::string& ver
     auto descriptors = std::make_shared<std::vector<UniqueFd>>(std::move(received->descriptors));
     workers_->Start([this, connection, request, descriptors] { Carry(connection, *request, *descriptors); });
   }
+  is_greeted_ = false;
   link_.Set(nullptr);
   if (!stop_) spdlog::warn("the plugin has gone; {} volumes are served without it", mounts_.All().size());
 }

@@ -32,6 +32,8 @@ class BrokerClient {
   // Making a tree may take longer; a publish does not wait for it, and the next one finds it.
   static constexpr Duration kTreeDeadline = std::chrono::seconds(8);
   static constexpr Duration kAloneMax = std::chrono::seconds(30);
+  // Less than a pod is given to end.
+  static constexpr Duration kHandOverMax = std::chrono::seconds(20);
 
   // `on_resumed` is called for each plugin, when what was mounted before it came is served.
   BrokerClient(BrokerSocket& socket, BrokerLink& link, Mounts& mounts, Prewarmer& prewarmer,
@@ -50,6 +52,9 @@ class BrokerClient {
   // Serves one plugin after the other until Stop; if it `ends_alone`, until there has been none for kAloneMax and no
   // volume either.
   void Run(const std::string& version, bool ends_alone);
+  // Returns once a plugin has the descriptors of all volumes, or none is served, or after kHandOverMax: what ends while
+  // nobody else has them takes their connections with it. Any thread but Run's.
+  void AwaitPlugin();
   // Any thread.
   void Stop();
 
@@ -81,7 +86,8 @@ class BrokerClient {
   const std::function<void()> on_resumed_;
   std::optional<io::BlockingPool> workers_;
   std::atomic<bool> stop_{false};
-  std::atomic<size_t> resuming_{0};  // mounts under way, and the end of their list
+  std::atomic<bool> is_greeted_{false};  // there is a plugin, and it was sent what this daemon holds
+  std::atomic<size_t> resuming_{0};      // mounts under way, and the end of their list
 };
 
 }  // namespace sluice::daemon

@@ -197,6 +197,10 @@ Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Daemon::~Daemon() { parts_->Close(); }
 
 void Daemon::Run() { parts_->broker->Run(parts_->options.version, !parts_->options.attached); }
-void Daemon::Stop() { parts_->broker->Stop(); }
+
+void Daemon::Stop() {
+  if (parts_->options.attached) parts_->broker->AwaitPlugin();
+  parts_->broker->Stop();
+}
 
 }  // namespace sluice::daemon

@@ -30,6 +30,7 @@ class Daemon {
 
   // Until Stop or, when it is not attached, until there has been no plugin and no volume for some time.
   void Run();
+  // An attached one waits for a plugin first, if there is none: both may be told to end at a time.
   void Stop();
 
  private:
