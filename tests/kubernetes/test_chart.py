@@ -79,7 +79,7 @@ def test_second_pool():
                                      '"resources": {"requests": {"memory": "1Gi"}}}')
     pod = one(documents, "DaemonSet", "sluice-daemon-tenant")["spec"]["template"]["spec"]
     assert (pod["serviceAccountName"], pod["securityContext"]["runAsUser"]) == ("sluice-daemon-tenant", 60481)
-    assert all(volume["csi"]["volumeAttributes"]["pool"] == "tenant" for volume in pod["volumes"])
+    assert {volume["csi"]["volumeAttributes"]["pool"] for volume in pod["volumes"] if "csi" in volume} == {"tenant"}
     one(documents, "Service", "sluice-daemon-tenant")
     configuration = yaml.safe_load(one(documents, "ConfigMap", "sluice-config")["data"]["config.yaml"])["pools"]
     assert configuration["tenant"]["attached"] == {"namespace": "sluice-daemon", "serviceAccount": "sluice-daemon-tenant"}
