@@ -29,7 +29,7 @@ import (
 // How often the daemon is asked, and the API server told. A report that differs in counters only waits for countersEvery,
 // one that says nothing new for heartbeatEvery: a thousand nodes are some hundred writes a second at most.
 const (
-	askEvery       = 5 * time.Second
+	askEvery       = 2 * time.Second
 	countersEvery  = 20 * time.Second
 	heartbeatEvery = 5 * time.Minute
 	answerTimeout  = 10 * time.Second

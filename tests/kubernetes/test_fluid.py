@@ -1,8 +1,10 @@
 """Fluid's API on the real node: Datasets and DataLoads as Fluid's users write them."""
 
-import dataset
-import kubectl as kubectl_module
 import pytest
+
+import dataset
+import harness
+import kubectl as kubectl_module
 
 
 def make_dataset(s3, bucket, name="demo", secret="keys"):
@@ -26,15 +28,15 @@ def test_dataset(s3, kubectl, namespace):
     sums = dataset.fill(s3.bucket("fluid"))
     namespace.apply(make_dataset(s3, "fluid"))
     wait_for_phase(kubectl, namespace, "datasets", "demo", "Bound")
-    namespace.start("reader", dataset.READ, "demo", sums)
-    assert namespace.wait_for_exit("reader") == (0, 0), namespace.log("reader")
+    namespace.start("reader", f"{dataset.READ} && exec sleep 3600", "demo", sums)
 
     def shows(found):
         cache = found["status"].get("cacheStates", {})
         return cache.get("cachedPercentage") == "100.0%" and found["status"]["fileNum"] == str(len(dataset.SIZES))
 
     kubectl.wait_until(shows, "datasets.v1alpha1.data.fluid.io", "demo", namespace.name, what="all of it is cached")
-    kubectl("delete", "dataset/demo", f"--namespace={namespace.name}", "--timeout=30s")  # before the pod
+    assert namespace.log("reader").count(": OK") == len(dataset.SIZES)
+    kubectl("delete", "datasets.data.fluid.io/demo", f"--namespace={namespace.name}", "--timeout=30s")  # before the pod
     kubectl("delete", "pod/reader", f"--namespace={namespace.name}")
     kubectl.wait_until_gone("pvc", "demo", namespace.name)
     kubectl.wait_until(lambda _: not [volume for volume in kubectl.get("pv", None, None) if volume["spec"]["claimRef"]["namespace"] == namespace.name],
@@ -56,7 +58,7 @@ def test_load(s3, kubectl, namespace):
 def test_wrong_keys(s3, kubectl, namespace):
     """The Dataset says what the server said, as soon as a pod wants it; and is well again when the keys are."""
     s3.bucket("wrong")
-    namespace.apply_secret("others", accessKeyId="nobody", secretAccessKey="nothing")
+    namespace.apply_secret("others", accessKeyId=harness.ACCESS_KEY, secretAccessKey="nothing")
     namespace.apply(make_dataset(s3, "wrong", secret="others"))
     wait_for_phase(kubectl, namespace, "datasets", "demo", "Bound")
     namespace.start("reader", "true", "demo")
