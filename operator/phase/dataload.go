@@ -35,13 +35,13 @@ type DataLoadSeen struct {
 	Reports []*nodev1.LoadStatus
 }
 
-// The table: which phase may follow which. The same one again is always allowed.
+// Follows says which phase may follow which. The same one again is always allowed.
 //
 //	""         ─► Pending              accepted; Failed when it is refused
 //	Pending    ─► Executing            nothing is waited for any more; Failed when that will never be
 //	Executing  ─► Complete, Failed     all nodes have ended
 //	Complete, Failed ─► Pending        the next run is due (policies Cron and OnEvent)
-var mayFollow = map[v1alpha1.OperationPhase][]v1alpha1.OperationPhase{
+var Follows = map[v1alpha1.OperationPhase][]v1alpha1.OperationPhase{
 	v1alpha1.OperationPhaseNone:      {v1alpha1.OperationPhasePending, v1alpha1.OperationPhaseFailed},
 	v1alpha1.OperationPhasePending:   {v1alpha1.OperationPhaseExecuting, v1alpha1.OperationPhaseFailed},
 	v1alpha1.OperationPhaseExecuting: {v1alpha1.OperationPhaseComplete, v1alpha1.OperationPhaseFailed},
