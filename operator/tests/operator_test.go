@@ -3,8 +3,10 @@
 package tests
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -15,9 +17,11 @@ import (
 	"go.uber.org/zap/zapcore"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +33,7 @@ import (
 
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/certificate"
+	"github.com/sluice-cache/sluice/operator/ownership"
 	"github.com/sluice-cache/sluice/operator/policy"
 	"github.com/sluice-cache/sluice/operator/testing/apiserver"
 	"github.com/sluice-cache/sluice/operator/wiring"
@@ -48,7 +53,12 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (int, error) {
 	log.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
-	server, err := apiserver.Launch()
+	directory, err := os.MkdirTemp("", "sluice-operator-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(directory)
+	server, err := apiserver.Launch(audited(directory)...)
 	if err != nil {
 		return 1, err
 	}
@@ -59,16 +69,23 @@ func run(m *testing.M) (int, error) {
 		return 1, err
 	}
 	ended := make(chan error, 1)
-	if err := begin(ctx, server, ended); err != nil {
+	if err := begin(ctx, asOperator(server.Config), ended); err != nil {
 		return 1, err
 	}
 	code := m.Run()
 	cancel()
-	return code, <-ended
+	if err := <-ended; err != nil {
+		return 1, err
+	}
+	// What the operator was granted and did not need, all the tests together; a part of them needs less.
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" {
+		err = checkRights(filepath.Join(directory, "audit.log"))
+	}
+	return code, err
 }
 
 // begin installs deploy/'s objects, with webhooks at an address instead of a Service, and starts the operator.
-func begin(ctx context.Context, server *apiserver.Server, ended chan<- error) error {
+func begin(ctx context.Context, config *rest.Config, ended chan<- error) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -78,14 +95,25 @@ func begin(ctx context.Context, server *apiserver.Server, ended chan<- error) er
 	if err := install(ctx, fmt.Sprintf("https://localhost:%d", port)); err != nil {
 		return err
 	}
+	direct, err := client.New(config, client.Options{Scheme: wiring.Scheme()})
+	if err != nil {
+		return err
+	}
+	if err := ownership.Check(ctx, direct, wiring.OwnedCRDs()); err != nil {
+		return err
+	}
 	keeper := &certificate.Keeper{
-		Client: api, Secret: client.ObjectKey{Namespace: "sluice-system", Name: "certificate"},
-		Hosts: []string{"localhost"}, Trust: wiring.Trust(api), Now: time.Now,
+		Client: direct, Secret: client.ObjectKey{Namespace: "sluice-system", Name: "sluice-operator-certificate"},
+		Hosts: []string{"localhost"}, Trust: wiring.Trust(direct), Now: time.Now,
 	}
 	if err := keeper.Refresh(ctx); err != nil {
 		return err
 	}
-	manager, err := ctrl.NewManager(server.Config, ctrl.Options{
+	if err := rotate(ctx, keeper); err != nil {
+		return err
+	}
+	manager, err := ctrl.NewManager(config, ctrl.Options{
+		LeaderElection: true, LeaderElectionID: "sluice-operator", LeaderElectionNamespace: "sluice-system", LeaderElectionReleaseOnCancel: true,
 		Scheme: wiring.Scheme(), Cache: wiring.Caches(), Metrics: metricsserver.Options{BindAddress: "0"},
 		WebhookServer: webhook.NewServer(webhook.Options{Host: "127.0.0.1", Port: port, TLSOpts: []func(*tls.Config){
 			func(c *tls.Config) { c.GetCertificate = keeper.GetCertificate },
@@ -131,7 +159,7 @@ func install(ctx context.Context, url string) error {
 			return err
 		}
 	}
-	return installWebhooks(ctx, url)
+	return installRendered(ctx, url)
 }
 
 func established(ctx context.Context, name string) error {
@@ -147,25 +175,68 @@ func established(ctx context.Context, name string) error {
 	return fmt.Errorf("%s is not established", name)
 }
 
-func installWebhooks(ctx context.Context, url string) error {
-	validating := &admissionv1.ValidatingWebhookConfiguration{}
-	mutating := &admissionv1.MutatingWebhookConfiguration{}
-	if err := read("testdata/webhooks-validating.yaml", validating); err != nil {
+// installRendered takes the operator's roles and webhooks from what the chart renders.
+func installRendered(ctx context.Context, url string) error {
+	text, err := os.ReadFile("../../deploy/kubernetes/sluice.yaml")
+	if err != nil {
 		return err
 	}
-	if err := read("testdata/webhooks-mutating.yaml", mutating); err != nil {
-		return err
+	for _, document := range bytes.Split(text, []byte("\n---\n")) {
+		kind := metav1.TypeMeta{}
+		if err := yaml.Unmarshal(document, &kind); err != nil {
+			return err
+		}
+		object := rendered(kind.Kind)
+		if object == nil {
+			continue
+		}
+		if err := yaml.Unmarshal(document, object); err != nil {
+			return err
+		}
+		if object.GetName() != "sluice-operator" {
+			continue
+		}
+		callAt(object, url)
+		if err := create(ctx, object); err != nil {
+			return err
+		}
 	}
-	for i := range validating.Webhooks {
-		validating.Webhooks[i].ClientConfig = admissionv1.WebhookClientConfig{URL: ptr.To(url + *validating.Webhooks[i].ClientConfig.Service.Path)}
+	return nil
+}
+
+func rendered(kind string) client.Object {
+	switch kind {
+	case "ClusterRole":
+		return &rbacv1.ClusterRole{}
+	case "ClusterRoleBinding":
+		return &rbacv1.ClusterRoleBinding{}
+	case "Role":
+		return &rbacv1.Role{}
+	case "RoleBinding":
+		return &rbacv1.RoleBinding{}
+	case "ValidatingWebhookConfiguration":
+		return &admissionv1.ValidatingWebhookConfiguration{}
+	case "MutatingWebhookConfiguration":
+		return &admissionv1.MutatingWebhookConfiguration{}
 	}
-	for i := range mutating.Webhooks {
-		mutating.Webhooks[i].ClientConfig = admissionv1.WebhookClientConfig{URL: ptr.To(url + *mutating.Webhooks[i].ClientConfig.Service.Path)}
+	return nil
+}
+
+// callAt has the API server call webhooks at an address.
+func callAt(object client.Object, url string) {
+	at := func(config *admissionv1.WebhookClientConfig) {
+		*config = admissionv1.WebhookClientConfig{URL: ptr.To(url + *config.Service.Path)}
 	}
-	if err := create(ctx, validating); err != nil {
-		return err
+	switch configuration := object.(type) {
+	case *admissionv1.ValidatingWebhookConfiguration:
+		for i := range configuration.Webhooks {
+			at(&configuration.Webhooks[i].ClientConfig)
+		}
+	case *admissionv1.MutatingWebhookConfiguration:
+		for i := range configuration.Webhooks {
+			at(&configuration.Webhooks[i].ClientConfig)
+		}
 	}
-	return create(ctx, mutating)
 }
 
 func create(ctx context.Context, object client.Object) error {
