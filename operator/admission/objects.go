@@ -12,7 +12,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/cachepool"
 	"github.com/sluice-cache/sluice/operator/dataload"
 	"github.com/sluice-cache/sluice/operator/dataset"
 	"github.com/sluice-cache/sluice/operator/describe"
@@ -21,7 +23,7 @@ import (
 	"github.com/sluice-cache/sluice/operator/translate"
 )
 
-// Objects refuses objects of data.fluid.io that cannot work, with each field's path, the reason and what would be right,
+// Objects refuses objects of data.fluid.io, and CachePools, that cannot work, with each field's path, the reason and what would be right,
 // and warns of what is accepted and has no effect. It sees every version as v1alpha2.
 type Objects struct {
 	Client  client.Reader
@@ -48,6 +50,7 @@ var judges = map[string]struct {
 	"JindoRuntime":       {func() client.Object { return &v1alpha2.JindoRuntime{} }, judgeRuntime},
 	"ThinRuntime":        {func() client.Object { return &v1alpha2.ThinRuntime{} }, judgeRuntime},
 	"CacheRuntimeClass":  {func() client.Object { return &v1alpha2.CacheRuntimeClass{} }, judgeClass("CacheRuntimeClass")},
+	"CachePool":          {func() client.Object { return &nodev1.CachePool{} }, judgeCachePool},
 	"ThinRuntimeProfile": {func() client.Object { return &v1alpha2.ThinRuntimeProfile{} }, judgeClass("ThinRuntimeProfile")},
 }
 
@@ -114,6 +117,14 @@ func judgeDataLoad(_ context.Context, _ *Objects, object client.Object) (verdict
 func judgeRuntime(ctx context.Context, o *Objects, object client.Object) (verdict, error) {
 	settings, errors, err := runtimes.Settings(ctx, o.Client, object)
 	return verdict{settings.Warnings, errors}, err
+}
+
+func judgeCachePool(_ context.Context, _ *Objects, object client.Object) (verdict, error) {
+	pool := object.(*nodev1.CachePool)
+	if _, err := cachepool.Configuration(pool.Spec); err != nil {
+		return verdict{errors: field.ErrorList{field.Invalid(field.NewPath("spec"), "", err.Error())}}, nil
+	}
+	return verdict{}, nil
 }
 
 func judgeClass(kind string) func(context.Context, *Objects, client.Object) (verdict, error) {

@@ -21,6 +21,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -158,6 +159,13 @@ func install(ctx context.Context, url string) error {
 		if err := until(30*time.Second, func() error { return established(ctx, crd.Name) }); err != nil {
 			return err
 		}
+	}
+	early := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(junk), early); err != nil {
+		return err
+	}
+	if err := create(ctx, early); err != nil {
+		return err
 	}
 	return installRendered(ctx, url)
 }

@@ -7,9 +7,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
@@ -31,7 +29,8 @@ func TestRuntimes(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			ns := namespace(t, "runtime-"+strings.ToLower(kind))
-			runtime := written(t, kind, ns, spec)
+			runtime := parsed(t, fmt.Sprintf("{apiVersion: data.fluid.io/v1alpha1, kind: %s, metadata: {namespace: %s, name: demo}, spec: %s}",
+				kind, ns, strings.ReplaceAll(spec, "\t", " ")))
 			must(t, api.Create(t.Context(), runtime))
 			given := bound(t, dataset(ns, "demo", v1alpha1.Mount{MountPoint: "s3://bucket", Path: "/"}))
 			_, persistent := volumeOf(t, given)
@@ -51,13 +50,4 @@ func TestRuntimes(t *testing.T) {
 			}))
 		})
 	}
-}
-
-// written is what a user writes, in v1alpha1.
-func written(t *testing.T, kind, namespace, spec string) *unstructured.Unstructured {
-	t.Helper()
-	object := &unstructured.Unstructured{}
-	text := fmt.Sprintf("{apiVersion: data.fluid.io/v1alpha1, kind: %s, metadata: {namespace: %s, name: demo}, spec: %s}", kind, namespace, strings.ReplaceAll(spec, "\t", " "))
-	must(t, yaml.Unmarshal([]byte(text), &object.Object))
-	return object
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-cache/sluice/operator/admission"
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
+	"github.com/sluice-cache/sluice/operator/cachepool"
 	"github.com/sluice-cache/sluice/operator/certificate"
 	"github.com/sluice-cache/sluice/operator/conversion"
 	"github.com/sluice-cache/sluice/operator/dataload"
@@ -85,6 +86,10 @@ func setupControllers(m ctrl.Manager, settings Settings, feed *nodes.Feed) error
 		return err
 	}
 	if err := (&nodecache.Reconciler{Client: caller}).Setup(m); err != nil {
+		return err
+	}
+	pools := &cachepool.Reconciler{Client: caller, Nodes: feed.Index}
+	if err := pools.Setup(m, feed.Source(cachepool.OfReport)); err != nil {
 		return err
 	}
 	return runtimes.Setup(m)
