@@ -26,6 +26,7 @@ import (
 
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
+	"github.com/sluice-cache/sluice/operator/describe"
 	"github.com/sluice-cache/sluice/operator/nodes"
 	"github.com/sluice-cache/sluice/operator/phase"
 	"github.com/sluice-cache/sluice/operator/policy"
@@ -65,6 +66,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if described.refusal != "" {
 		seen.Refusal = described.refusal
+		if err := r.withdraw(ctx, dataset); err != nil {
+			return ctrl.Result{}, err
+		}
 	} else if err := r.ensure(ctx, dataset, described.volume, &seen); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -97,7 +101,10 @@ func (r *Reconciler) ensure(ctx context.Context, dataset *v1alpha2.Dataset, want
 	default:
 		seen.Claim = present.Status.Phase
 	}
-	if err := r.ensureVolume(ctx, persistent, wanted); err != nil {
+	if going, err := r.ensureVolume(ctx, persistent, wanted); err != nil || going {
+		if going {
+			seen.Obstacle = "the PersistentVolume of a claim that was deleted is about to go; then both are made anew"
+		}
 		return err
 	}
 	if seen.Claim != "" {
@@ -118,20 +125,42 @@ func (r *Reconciler) ensure(ctx context.Context, dataset *v1alpha2.Dataset, want
 	return err
 }
 
-// ensureVolume creates the PersistentVolume, or writes down what is different from it now.
-func (r *Reconciler) ensureVolume(ctx context.Context, wanted *corev1.PersistentVolume, description volume.Description) error {
+// withdraw takes the claim away from who may no longer see another's Dataset. Pods that have it keep it to their end.
+func (r *Reconciler) withdraw(ctx context.Context, dataset *v1alpha2.Dataset) error {
+	if describe.ReferenceOf(dataset) == nil {
+		return nil
+	}
+	claim := &corev1.PersistentVolumeClaim{}
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(dataset), claim)
+	if err != nil || claim.DeletionTimestamp != nil || !metav1.IsControlledBy(claim, dataset) {
+		return client.IgnoreNotFound(err)
+	}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, claim, client.Preconditions{UID: &claim.UID}))
+}
+
+// ensureVolume creates the PersistentVolume, or writes down what is different from it now. `going`: there is one, which
+// was bound to a claim that is gone, and leftovers.go removes it.
+func (r *Reconciler) ensureVolume(ctx context.Context, wanted *corev1.PersistentVolume, description volume.Description) (going bool, err error) {
 	present := &corev1.PersistentVolume{}
-	err := r.Client.Get(ctx, client.ObjectKeyFromObject(wanted), present)
+	err = r.Client.Get(ctx, client.ObjectKeyFromObject(wanted), present)
 	if apierrors.IsNotFound(err) {
-		return client.IgnoreAlreadyExists(r.Client.Create(ctx, wanted))
+		return false, client.IgnoreAlreadyExists(r.Client.Create(ctx, wanted))
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
+	if present.DeletionTimestamp != nil || present.Status.Phase == corev1.VolumeReleased {
+		return true, nil
+	}
+	return false, r.writeChange(ctx, present, wanted.Name, description)
+}
+
+// writeChange keeps VolumeParameters in step, once there is a difference from the PersistentVolume.
+func (r *Reconciler) writeChange(ctx context.Context, present *corev1.PersistentVolume, name string, description volume.Description) error {
 	change := &nodev1.VolumeParameters{ObjectMeta: metav1.ObjectMeta{
-		Name: wanted.Name, Labels: map[string]string{volume.ManagedByLabel: volume.ManagedBy},
+		Name: name, Labels: map[string]string{volume.ManagedByLabel: volume.ManagedBy},
 	}}
-	err = r.Client.Get(ctx, client.ObjectKeyFromObject(change), change)
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(change), change)
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
 		Owns(&corev1.PersistentVolumeClaim{}).
 		Watches(&v1alpha2.Dataset{}, handler.EnqueueRequestsFromMapFunc(r.neighbours)).
 		Watches(&v1alpha2.DataLoad{}, handler.EnqueueRequestsFromMapFunc(loaded)).
+		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(named)).
 		WatchesRawSource(reported).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, kind := range runtimes.Objects() {
@@ -98,6 +99,15 @@ func (r *Reconciler) neighbours(ctx context.Context, object client.Object) []ctr
 		requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 	}
 	return requests
+}
+
+// named is the Dataset that a PersistentVolume says it is for.
+func named(_ context.Context, object client.Object) []ctrl.Request {
+	namespace, name, found := strings.Cut(object.GetAnnotations()[volume.DatasetNameAnnotation], "/")
+	if !found {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
 }
 
 func sameName(_ context.Context, object client.Object) []ctrl.Request {

@@ -152,6 +152,58 @@ func TestReferenceNeedsConsent(t *testing.T) {
 		}
 		return ""
 	})
+	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: guest, Name: "borrowed"}}
+	must(t, until(limit, func() error { // what protects a claim that is in use is Kubernetes' business
+		if gone(t.Context(), claim) == nil || claim.DeletionTimestamp != nil {
+			return nil
+		}
+		return fmt.Errorf("pods can still use the claim")
+	}))
+}
+
+// A user who deletes the claim of a Dataset gets another one, with a volume that is not the last one's.
+func TestADeletedClaimComesBack(t *testing.T) {
+	ctx := t.Context()
+	given := bound(t, dataset(namespace(t, "again"), "demo", v1alpha1.Mount{MountPoint: "s3://bucket", Path: "/"}))
+	claim, persistent := volumeOf(t, given)
+	persistent.Status.Phase = corev1.VolumeReleased
+	must(t, api.Status().Update(ctx, persistent))
+	withoutFinalizers(t, claim)
+	must(t, client.IgnoreNotFound(api.Delete(ctx, claim)))
+	before := persistent.UID
+	must(t, until(limit, func() error {
+		must(t, client.IgnoreNotFound(api.Get(ctx, client.ObjectKeyFromObject(persistent), persistent)))
+		if persistent.UID == before && persistent.DeletionTimestamp == nil {
+			return fmt.Errorf("the released volume stays")
+		}
+		return nil
+	}))
+	withoutFinalizers(t, persistent)
+	must(t, until(limit, func() error {
+		again, anew := &corev1.PersistentVolumeClaim{}, &corev1.PersistentVolume{}
+		if err := api.Get(ctx, client.ObjectKeyFromObject(claim), again); err != nil {
+			return err
+		}
+		if err := api.Get(ctx, client.ObjectKeyFromObject(persistent), anew); err != nil {
+			return err
+		}
+		if again.UID == claim.UID || anew.UID == before {
+			return fmt.Errorf("they are the last ones")
+		}
+		return nil
+	}))
+}
+
+// withoutFinalizers plays Kubernetes' controllers that protect claims and volumes which are in use.
+func withoutFinalizers(t *testing.T, object client.Object) {
+	t.Helper()
+	must(t, until(limit, func() error {
+		if err := api.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		object.SetFinalizers(nil)
+		return client.IgnoreNotFound(api.Update(t.Context(), object))
+	}))
 }
 
 func TestDeletionLeavesNothing(t *testing.T) {
