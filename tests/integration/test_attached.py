@@ -71,12 +71,14 @@ def kill_plugin(plugin, pod):
 
 def replace_both(plugin, pod):
     """As an upgrade of the chart does, on each node at the same time: the daemon is told to end while there is no plugin."""
+    old = plugin.daemon_pid()
     fresh = plugin.start_pod(wait=False)
     harness.wait_until(lambda: "waits for its end" in fresh.process.text(), what="the next pod's turn")
     plugin.stop()
     os.kill(pod.pids()[0], signal.SIGTERM)
     harness.wait_until(lambda: "sluiced waits for one" in pod.process.text(), what="the daemon that waits for a plugin")
     plugin.start()
+    harness.wait_until(lambda: plugin.daemon_pid() not in (None, old), what="the next daemon")
 
 
 def set_what_needs_a_start(plugin, pod):
