@@ -142,6 +142,12 @@ class Process:
         return reports
 
 
+def is_stopped(pid):
+    """SIGSTOP takes its time: all threads are, but the kernel's own for io_uring."""
+    states = [(task / "stat").read_text().rsplit(")", 1) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+    return all(rest.split()[0] == "T" for name, rest in states if "(iou-" not in name)
+
+
 class S3Server(Process):
     """versitygw over a directory: checks signatures and If-Match. `within` begins a command that goes where it shall run."""
 

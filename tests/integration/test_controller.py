@@ -1,5 +1,6 @@
 """A cluster's controller: a process without any right that keeps nothing, and whose volumes every node can mount."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -26,7 +27,11 @@ class Controller:
         self.messages, self.stubs = harness.load_csi()
         self.process = harness.Process(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all",
                                         harness.BUILD / "bin" / "sluice-csi", "--mode=controller", "--endpoint", f"unix://{self.endpoint}", *arguments], directory / "log")
-        harness.wait_until(lambda: self.endpoint.exists() or self.process.process.poll() is not None, what="the controller")
+        harness.wait_until(lambda: self.answers() or self.process.process.poll() is not None, what="the controller")
+
+    def answers(self):
+        with contextlib.suppress(grpc.RpcError):
+            return self.call("Identity", "Probe").ready.value
 
     def call(self, service, name, /, **fields):
         with grpc.insecure_channel(f"unix://{self.endpoint}") as channel:

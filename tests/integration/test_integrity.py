@@ -226,7 +226,7 @@ def test_a_mounted_tree_is_proven_again_and_mended_in_place(make_plugin, s3, s3_
         assert f.read() != want
         plugin.start()
         plugin.stage("v", context, secrets)
-        harness.wait_until(lambda: cached.read_bytes() == want, what="the proof")
+        harness.wait_until(lambda: cached.exists() and cached.read_bytes() == want, what="the proof")
         f.seek(0)
         assert f.read() == want
     harness.wait_until(lambda: (native / "file").stat().st_mtime_ns == modified, what="its time")

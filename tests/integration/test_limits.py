@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import json
 import os
-import pathlib
 import random
 import signal
 import threading
@@ -69,12 +68,6 @@ def bytes_on_disk(plugin):
     return total
 
 
-def is_stopped(pid):
-    """All its threads are, but the kernel's own for io_uring."""
-    states = [(task / "stat").read_text().rsplit(")", 1) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()]
-    return all(rest.split()[0] == "T" for name, rest in states if "(iou-" not in name)
-
-
 def read_all(path, data, readers=4):
     def check(name):
         assert (path / name).read_bytes() == data[name]
@@ -98,7 +91,7 @@ def test_a_quota_is_kept_under_load_and_other_volumes_keep_what_they_have(plugin
         while not done.wait(0.01):
             os.kill(daemon, signal.SIGSTOP)
             try:
-                harness.wait_until(lambda: is_stopped(daemon), what="a daemon that stands still")
+                harness.wait_until(lambda: harness.is_stopped(daemon), what="a daemon that stands still")
                 most = max(most, bytes_on_disk(plugin))
             finally:
                 os.kill(daemon, signal.SIGCONT)

@@ -106,8 +106,9 @@ def test_plugins_take_turns(make_plugin, s3, s3_volume):
     (s3.bucket("turns") / "file").write_bytes(b"x")
     plugin = make_plugin()
     path = plugin.mount("v", *s3_volume("turns"))
-    os.kill(plugin.process.process.pid, signal.SIGSTOP)
     old = plugin.process
+    os.kill(old.process.pid, signal.SIGSTOP)
+    harness.wait_until(lambda: harness.is_stopped(old.process.pid), what="a plugin that stands still")
     try:
         threading.Timer(1, lambda: os.kill(old.process.pid, signal.SIGKILL)).start()
         plugin.start()

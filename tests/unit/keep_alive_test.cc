@@ -2,9 +2,11 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <new>
 
 #include "tests/support/matchers.h"
@@ -18,6 +20,16 @@ class KeepAliveTest : public testing::Test {
   ~KeepAliveTest() override { ::munmap(starts_, sizeof *starts_); }
   std::atomic<int>& starts() { return *starts_; }
 
+  // In a process of its own, as it is in life: here other tests' threads would take its signals, and end everything.
+  static int KeepAliveAlone(const std::function<int(uint64_t)>& serve) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(KeepAlive(serve));
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+    return WEXITSTATUS(status);
+  }
+
  private:
   std::atomic<int>* const starts_ =
       new (::mmap(nullptr, sizeof(std::atomic<int>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
@@ -25,7 +37,7 @@ class KeepAliveTest : public testing::Test {
 };
 
 TEST_F(KeepAliveTest, WhatDiesIsStartedAgainUntilASignal) {
-  const int code = KeepAlive([this](uint64_t restarts) {
+  const int code = KeepAliveAlone([this](uint64_t restarts) {
     EXPECT_EQ(static_cast<uint64_t>(starts()++), restarts);
     if (restarts < 2) ::raise(SIGKILL);
     sigset_t term;
@@ -43,7 +55,7 @@ TEST_F(KeepAliveTest, WhatDiesIsStartedAgainUntilASignal) {
 }
 
 TEST_F(KeepAliveTest, OneThatIsAskedToEndIsStartedAgain) {
-  const int code = KeepAlive([this](uint64_t) {
+  const int code = KeepAliveAlone([this](uint64_t) {
     if (starts()++ > 0) {
       ::signal(SIGTERM, SIG_IGN);  // which is passed on
       ::kill(::getppid(), SIGTERM);
