@@ -131,7 +131,7 @@ StatusOr<Ino> Catalog::Append(Ino directory, const source::Entry& entry, int64_t
   return ino;
 }
 
-bool Catalog::IsLive(Ino ino) const { return (At(ino)->flags & kNodeLive) != 0; }
+bool Catalog::IsLive(Ino ino) const { return ino == kRootIno || (At(ino)->flags & kNodeLive) != 0; }
 
 void Catalog::Count(const Record& record, bool live) {
   const uint64_t sign = live ? 1 : ~uint64_t{0};

@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <fstream>
 #include <random>
 
@@ -240,8 +241,7 @@ TEST_F(CacheTest, APrewarmStepsBackBehindAReader) {
   Settle();
   EXPECT_EQ(source.reads, 1 + PrewarmPace::kLeast);
   source.Release();
-  Settle();
-  EXPECT_EQ(done, 1u);
+  while (done == 0 || std::ranges::count(fetched, 0u) > 0) Settle();
   for (const uint64_t bytes : fetched) EXPECT_EQ(bytes, kBlock);
 }
 
