@@ -8,6 +8,7 @@ package admission
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -78,9 +79,11 @@ func (p *Pods) change(ctx context.Context, pod *corev1.Pod, namespace string) (w
 			required = append(required, volume.Handle(dataset))
 		}
 	}
-	hostname, err := p.hostnames(ctx)
-	if err != nil {
-		return nil, err
+	var unread error
+	hostname := func(node string) string {
+		name, err := p.hostname(ctx, node)
+		unread = errors.Join(unread, err)
+		return name
 	}
 	if len(required) > 0 {
 		if term := p.Nodes.Requirement(required, hostname); term != nil {
@@ -89,7 +92,11 @@ func (p *Pods) change(ctx context.Context, pod *corev1.Pod, namespace string) (w
 			warnings = append(warnings, "sluice: no node holds data of the datasets that the pod requires; it may run anywhere")
 		}
 	}
-	if terms := p.Nodes.Preference(handles, hostname); len(terms) > 0 {
+	terms := p.Nodes.Preference(handles, hostname)
+	if unread != nil {
+		return nil, unread
+	}
+	if len(terms) > 0 {
 		affinity := nodeAffinity(pod)
 		affinity.PreferredDuringSchedulingIgnoredDuringExecution = append(affinity.PreferredDuringSchedulingIgnoredDuringExecution, terms...)
 	}
@@ -119,17 +126,11 @@ func (p *Pods) datasets(ctx context.Context, pod *corev1.Pod, namespace string) 
 	return used, nil
 }
 
-// hostnames are the nodes' labels.
-func (p *Pods) hostnames(ctx context.Context) (func(string) string, error) {
-	list := &corev1.NodeList{}
-	if err := p.Client.List(ctx, list); err != nil {
-		return nil, err
-	}
-	names := map[string]string{}
-	for i := range list.Items {
-		names[list.Items[i].Name] = list.Items[i].Labels[corev1.LabelHostname]
-	}
-	return func(node string) string { return names[node] }, nil
+// hostname is a node's label; "": it has none, or is gone.
+func (p *Pods) hostname(ctx context.Context, name string) (string, error) {
+	node := &corev1.Node{}
+	err := p.Client.Get(ctx, client.ObjectKey{Name: name}, node)
+	return node.Labels[corev1.LabelHostname], client.IgnoreNotFound(err)
 }
 
 func requiredDatasets(pod *corev1.Pod) (names []string) {
