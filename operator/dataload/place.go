@@ -1,6 +1,7 @@
 package dataload
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -139,14 +140,9 @@ func rank(candidates []string, index *nodes.Index, handle string) {
 		}
 	}
 	slices.SortStableFunc(candidates, func(a, b string) int {
-		if held[a] != held[b] {
-			return sign(held[b] - held[a])
-		}
-		return sign(free[b] - free[a])
+		return cmp.Or(cmp.Compare(held[b], held[a]), cmp.Compare(free[b], free[a]))
 	})
 }
-
-func sign(difference int64) int { return int(min(max(difference, -1), 1)) }
 
 func explain(all, ready int, excluded map[string]int) string {
 	text := fmt.Sprintf("of %d nodes %d have a cache that is ready", all, ready)

@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -32,12 +33,8 @@ import (
 	"github.com/sluice-cache/sluice/operator/translate"
 )
 
-const (
-	// progressEvery is how often a status changes that differs in progress only.
-	progressEvery = 5 * time.Second
-	// waitEvery is how often something that is waited for is looked at again, beside being watched.
-	waitEvery = 30 * time.Second
-)
+// waitEvery is how often something that is waited for is looked at again, beside being watched.
+const waitEvery = 30 * time.Second
 
 // Reconciler of DataLoads.
 type Reconciler struct {
@@ -144,7 +141,7 @@ func (r *Reconciler) obstacle(ctx context.Context, load *v1alpha2.DataLoad, data
 	case !exists:
 		return name + ", which does not exist", "", nil
 	case dataset.Status.Phase == v1alpha1.DatasetPhaseFailed && !onlyUnreachable(dataset):
-		return fmt.Sprintf("%s: %s", name, readyMessage(dataset)), "", nil
+		return fmt.Sprintf("%s: %s", name, readyOf(dataset.Status.Conditions)), "", nil
 	case dataset.Status.Phase == v1alpha1.DatasetPhaseNone || dataset.Status.Phase == v1alpha1.DatasetPhaseNotBound:
 		return name + " to be bound", "", nil
 	}
@@ -216,21 +213,12 @@ func ID(load *v1alpha2.DataLoad) string {
 
 // onlyUnreachable: no node could mount it so far. A load may try: its message is the source's own.
 func onlyUnreachable(dataset *v1alpha2.Dataset) bool {
-	for _, condition := range dataset.Status.Conditions {
-		if condition.Type == v1alpha2.ConditionBound {
-			return condition.Status == metav1.ConditionTrue
-		}
-	}
-	return false
+	return meta.IsStatusConditionTrue(dataset.Status.Conditions, v1alpha2.ConditionBound)
 }
 
-func readyMessage(dataset *v1alpha2.Dataset) string { return readyOf(dataset.Status.Conditions) }
-
 func readyOf(conditions []metav1.Condition) string {
-	for _, condition := range conditions {
-		if condition.Type == v1alpha2.ConditionReady {
-			return condition.Message
-		}
+	if ready := meta.FindStatusCondition(conditions, v1alpha2.ConditionReady); ready != nil {
+		return ready.Message
 	}
 	return ""
 }

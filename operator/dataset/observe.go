@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -83,16 +84,12 @@ func (r *Reconciler) mountsOf(dataset *v1alpha2.Dataset, holders []nodes.Holder)
 }
 
 func (r *Reconciler) announce(dataset *v1alpha2.Dataset, first bool) {
-	for _, condition := range dataset.Status.Conditions {
-		if condition.Type != v1alpha2.ConditionReady {
-			continue
-		}
-		kind := corev1.EventTypeNormal
-		if condition.Status != "True" && !(first && condition.Reason == "NotBound") {
-			kind = corev1.EventTypeWarning
-		}
-		r.Events.Eventf(dataset, nil, kind, condition.Reason, string(dataset.Status.Phase), "%s", condition.Message)
+	ready := meta.FindStatusCondition(dataset.Status.Conditions, v1alpha2.ConditionReady) // phase.Dataset has made it
+	kind := corev1.EventTypeNormal
+	if ready.Status != "True" && !(first && ready.Reason == "NotBound") {
+		kind = corev1.EventTypeWarning
 	}
+	r.Events.Eventf(dataset, nil, kind, ready.Reason, string(dataset.Status.Phase), "%s", ready.Message)
 }
 
 func onlyCountersDiffer(before, after *v1alpha2.DatasetStatus) bool {

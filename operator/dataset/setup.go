@@ -51,7 +51,7 @@ func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
 		WatchesRawSource(reported).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, kind := range runtimes.Objects() {
-		build = build.Watches(kind, handler.EnqueueRequestsFromMapFunc(sameName))
+		build = build.Watches(kind, &handler.EnqueueRequestForObject{})
 	}
 	if err := build.Complete(conflict.Quietly(r)); err != nil {
 		return err
@@ -108,10 +108,6 @@ func named(_ context.Context, object client.Object) []ctrl.Request {
 		return nil
 	}
 	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}}
-}
-
-func sameName(_ context.Context, object client.Object) []ctrl.Request {
-	return []ctrl.Request{{NamespacedName: client.ObjectKeyFromObject(object)}}
 }
 
 func loaded(_ context.Context, object client.Object) []ctrl.Request {

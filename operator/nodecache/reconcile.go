@@ -88,7 +88,7 @@ func asked(load *v1alpha2.DataLoad, handle string) nodev1.Load {
 func (r *Reconciler) Setup(manager ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(manager).Named("nodecache").
 		For(&nodev1.NodeCache{}).
-		Watches(&corev1.Node{}, handler.EnqueueRequestsFromMapFunc(sameName)).
+		Watches(&corev1.Node{}, &handler.EnqueueRequestForObject{}).
 		Watches(&v1alpha2.DataLoad{}, handler.EnqueueRequestsFromMapFunc(nodesOf)). // as it was, and as it is
 		Complete(conflict.Quietly(r))
 }
@@ -98,8 +98,4 @@ func nodesOf(_ context.Context, object client.Object) (requests []ctrl.Request) 
 		requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKey{Name: node.Node}})
 	}
 	return requests
-}
-
-func sameName(_ context.Context, object client.Object) []ctrl.Request {
-	return []ctrl.Request{{NamespacedName: client.ObjectKey{Name: object.GetName()}}}
 }

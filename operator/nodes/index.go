@@ -3,6 +3,7 @@
 package nodes
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -113,13 +114,7 @@ func (i *Index) Holders(volume string) []Holder {
 		}
 	}
 	slices.SortFunc(holders, func(a, b Holder) int {
-		if more := b.Volume.Cached() - a.Volume.Cached(); more != 0 {
-			return int(min(max(more, -1), 1))
-		}
-		if a.Node.Name < b.Node.Name {
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(b.Volume.Cached(), a.Volume.Cached()), cmp.Compare(a.Node.Name, b.Node.Name))
 	})
 	return holders
 }

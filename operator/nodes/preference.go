@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,13 +103,7 @@ func mostFirst(held map[string]int64) []string {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int {
-		switch {
-		case held[a] != held[b]:
-			return int(min(max(held[b]-held[a], -1), 1))
-		case a < b:
-			return -1
-		}
-		return 1
+		return cmp.Or(cmp.Compare(held[b], held[a]), cmp.Compare(a, b))
 	})
 	return names[:min(len(names), preferredNodesMax)]
 }

@@ -71,13 +71,10 @@ func statusOf(object client.Object) *v1alpha2.RuntimeStatus {
 
 // Setup makes a controller for each kind known to the manager.
 func Setup(manager ctrl.Manager) error {
-	sameName := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []ctrl.Request {
-		return []ctrl.Request{{NamespacedName: client.ObjectKeyFromObject(object)}}
-	})
 	for _, kind := range kinds {
 		if err := ctrl.NewControllerManagedBy(manager).Named(kind.name).
 			For(kind.new()).
-			Watches(&v1alpha2.Dataset{}, sameName).
+			Watches(&v1alpha2.Dataset{}, &handler.EnqueueRequestForObject{}).
 			Complete(conflict.Quietly(&Reconciler{Client: manager.GetClient(), kind: kind})); err != nil {
 			return err
 		}
