@@ -103,8 +103,8 @@ func judgeDataset(ctx context.Context, o *Objects, object client.Object) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	_, warnings, errors := describe.Dataset(input)
-	quota, err := o.checkQuota(ctx, given, input)
+	description, warnings, errors := describe.Dataset(input)
+	quota, err := o.checkQuota(ctx, given, description.Cache)
 	return verdict{warnings, append(errors, quota...)}, err
 }
 

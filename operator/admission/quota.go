@@ -19,54 +19,61 @@ var mediaOfFluid = map[v1alpha1.MediumType]string{v1alpha1.Memory: "dram", v1alp
 
 // checkQuota compares what all Datasets of the namespace may take of a node with what the cluster allows it. A Dataset
 // without limits of its own would take whatever there is, so it must have some where its namespace has a quota.
-func (o *Objects) checkQuota(ctx context.Context, given *v1alpha2.Dataset, input describe.Input) (errors field.ErrorList, err error) {
+func (o *Objects) checkQuota(ctx context.Context, given *v1alpha2.Dataset, limits map[string]volume.Limit) (errors field.ErrorList, err error) {
+	var others []map[string]volume.Limit
 	for fluid, medium := range mediaOfFluid {
 		allowed := o.Policy.QuotaOf(given.Namespace, fluid)
 		if allowed == nil {
 			continue
 		}
 		at := field.NewPath("spec", "cache", "tiers")
-		mine, limited := takes(input, medium)
+		mine, limited := volume.Takes(limits, medium)
 		if !limited {
 			errors = append(errors, field.Required(at, fmt.Sprintf(
 				"namespace '%s' has a quota of %s of %s on each node: say how much of it the Dataset may take: - {medium: %s, quota: …}",
 				given.Namespace, allowed.String(), fluid, fluid)))
 			continue
 		}
-		others, err := o.othersTake(ctx, given, medium)
-		if err != nil {
-			return errors, err
+		if others == nil { // read once, where there is a quota
+			if others, err = o.limitsOfOthers(ctx, given); err != nil {
+				return errors, err
+			}
 		}
-		if mine > 0 && mine+others > allowed.Value() {
+		taken := sumOf(others, medium)
+		if mine > 0 && mine+taken > allowed.Value() {
 			errors = append(errors, field.Forbidden(at, fmt.Sprintf(
 				"%s of %s, with %s of the namespace's other Datasets, are more than the %s that namespace '%s' may take of each node; at most %s are left",
-				phase.Size(mine), fluid, phase.Size(others), phase.Size(allowed.Value()), given.Namespace, phase.Size(max(0, allowed.Value()-others)))))
+				phase.Size(mine), fluid, phase.Size(taken), phase.Size(allowed.Value()), given.Namespace, phase.Size(max(0, allowed.Value()-taken)))))
 		}
 	}
 	return errors, nil
 }
 
-func (o *Objects) othersTake(ctx context.Context, given *v1alpha2.Dataset, medium string) (sum int64, err error) {
+// limitsOfOthers are those of the namespace's other Datasets.
+func (o *Objects) limitsOfOthers(ctx context.Context, given *v1alpha2.Dataset) ([]map[string]volume.Limit, error) {
 	list := &v1alpha2.DatasetList{}
 	if err := o.Client.List(ctx, list, client.InNamespace(given.Namespace)); err != nil {
-		return 0, err
+		return nil, err
 	}
+	limits := []map[string]volume.Limit{}
 	for i := range list.Items {
 		if list.Items[i].Name == given.Name {
 			continue
 		}
 		input, _, err := dataset.Input(ctx, o.Client, &list.Items[i], o.Policy)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		bytes, _ := takes(input, medium)
-		sum += bytes
+		description, _, _ := describe.Dataset(input)
+		limits = append(limits, description.Cache)
 	}
-	return sum, nil
+	return limits, nil
 }
 
-// takes is how much of a medium a Dataset may take of each node; not limited: as much as there is.
-func takes(input describe.Input, medium string) (bytes int64, limited bool) {
-	description, _, _ := describe.Dataset(input)
-	return volume.Takes(description.Cache, medium)
+func sumOf(limits []map[string]volume.Limit, medium string) (sum int64) {
+	for _, each := range limits {
+		bytes, _ := volume.Takes(each, medium)
+		sum += bytes
+	}
+	return sum
 }
