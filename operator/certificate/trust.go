@@ -20,53 +20,60 @@ type Trust struct {
 
 // Install writes the bundle wherever another one stands. A concurrent change of the object is an error; try again.
 func (t Trust) Install(ctx context.Context, bundle []byte) error {
-	for _, name := range t.Validating {
-		object := &admissionv1.ValidatingWebhookConfiguration{}
-		object.Name = name
-		if err := t.install(ctx, object, func() (bundles []*[]byte) {
-			for i := range object.Webhooks {
-				bundles = append(bundles, &object.Webhooks[i].ClientConfig.CABundle)
-			}
-			return bundles
-		}, bundle); err != nil {
-			return err
-		}
-	}
-	for _, name := range t.Mutating {
-		object := &admissionv1.MutatingWebhookConfiguration{}
-		object.Name = name
-		if err := t.install(ctx, object, func() (bundles []*[]byte) {
-			for i := range object.Webhooks {
-				bundles = append(bundles, &object.Webhooks[i].ClientConfig.CABundle)
-			}
-			return bundles
-		}, bundle); err != nil {
-			return err
-		}
-	}
-	for _, name := range t.Converted {
-		object := &apiextensionsv1.CustomResourceDefinition{}
-		object.Name = name
-		if err := t.install(ctx, object, func() []*[]byte {
-			if object.Spec.Conversion == nil || object.Spec.Conversion.Webhook == nil || object.Spec.Conversion.Webhook.ClientConfig == nil {
-				return nil
-			}
-			return []*[]byte{&object.Spec.Conversion.Webhook.ClientConfig.CABundle}
-		}, bundle); err != nil {
+	for _, object := range t.objects() {
+		if err := t.install(ctx, object, bundle); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// objects are empty ones of all that trust, with their names.
+func (t Trust) objects() (objects []client.Object) {
+	named := func(object client.Object, name string) {
+		object.SetName(name)
+		objects = append(objects, object)
+	}
+	for _, name := range t.Validating {
+		named(&admissionv1.ValidatingWebhookConfiguration{}, name)
+	}
+	for _, name := range t.Mutating {
+		named(&admissionv1.MutatingWebhookConfiguration{}, name)
+	}
+	for _, name := range t.Converted {
+		named(&apiextensionsv1.CustomResourceDefinition{}, name)
+	}
+	return objects
+}
+
+// bundlesIn an object, where they stand.
+func bundlesIn(object client.Object) (bundles []*[]byte) {
+	switch trusting := object.(type) {
+	case *admissionv1.ValidatingWebhookConfiguration:
+		for i := range trusting.Webhooks {
+			bundles = append(bundles, &trusting.Webhooks[i].ClientConfig.CABundle)
+		}
+	case *admissionv1.MutatingWebhookConfiguration:
+		for i := range trusting.Webhooks {
+			bundles = append(bundles, &trusting.Webhooks[i].ClientConfig.CABundle)
+		}
+	case *apiextensionsv1.CustomResourceDefinition:
+		conversion := trusting.Spec.Conversion
+		if conversion != nil && conversion.Webhook != nil && conversion.Webhook.ClientConfig != nil {
+			bundles = append(bundles, &conversion.Webhook.ClientConfig.CABundle)
+		}
+	}
+	return bundles
+}
+
 // install patches the object's bundles, where there is a difference.
-func (t Trust) install(ctx context.Context, object client.Object, bundles func() []*[]byte, bundle []byte) error {
+func (t Trust) install(ctx context.Context, object client.Object, bundle []byte) error {
 	if err := t.Client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 		return fmt.Errorf("%T %s, which is to trust the webhooks' certificate: %w", object, object.GetName(), err)
 	}
 	before := object.DeepCopyObject().(client.Object)
 	changed := false
-	for _, at := range bundles() {
+	for _, at := range bundlesIn(object) {
 		changed = changed || !bytes.Equal(*at, bundle)
 		*at = bundle
 	}
