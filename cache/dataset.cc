@@ -15,7 +15,7 @@ constexpr size_t kPagesAheadMax = 8;
 
 }  // namespace
 
-StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::unique_ptr<source::Source> source,
+StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::shared_ptr<source::Source> source,
                                                  Cache& cache, io::Loop& loop, ReadLimits& node_limits,
                                                  Counter* throttled_ns) {
   std::unique_ptr<Dataset> dataset(
@@ -25,7 +25,7 @@ StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::un
   return dataset;
 }
 
-Dataset::Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
+Dataset::Dataset(DatasetOptions options, std::shared_ptr<source::Source> source, Cache& cache, io::Loop& loop,
                  ReadLimits& node_limits, Counter* throttled_ns)
     : options_(std::move(options)),
       source_(std::move(source)),
@@ -73,14 +73,6 @@ Duration Dataset::valid_for() const {
       return Duration(0);
   }
   return Duration(0);
-}
-
-io::Task<Status> Dataset::Check() {
-  const io::Gate::Holder holder = gate_.Enter();
-  const auto root = co_await source_->Stat("");
-  if (!root.ok()) co_return root.status();
-  if (root->kind != source::Entry::Kind::kDirectory) co_return FailedPrecondition("the source is no directory");
-  co_return absl::OkStatus();
 }
 
 std::optional<LookupResult> Dataset::TryLookup(Ino directory, std::string_view name) const {

@@ -51,7 +51,7 @@ class Dataset {
  public:
   static constexpr size_t kUnopenedMax = 1024;
 
-  static StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options, std::unique_ptr<source::Source> source,
+  static StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options, std::shared_ptr<source::Source> source,
                                                  Cache& cache, io::Loop& loop, ReadLimits& node_limits,
                                                  Counter* throttled_ns);
   ~Dataset();
@@ -59,9 +59,6 @@ class Dataset {
   const DatasetOptions& options() const { return options_; }
   const Catalog& catalog() const { return *catalog_; }
   Catalog& catalog() { return *catalog_; }
-
-  // Asks the source for its root: whether it exists and lets us in.
-  io::Task<Status> Check();
 
   // nullopt: ask Lookup.
   std::optional<LookupResult> TryLookup(Ino directory, std::string_view name) const;
@@ -136,7 +133,7 @@ class Dataset {
     bool finished = false;
     size_t pages_max = SIZE_MAX;  // fewer while nobody waits for it
   };
-  Dataset(DatasetOptions options, std::unique_ptr<source::Source> source, Cache& cache, io::Loop& loop,
+  Dataset(DatasetOptions options, std::shared_ptr<source::Source> source, Cache& cache, io::Loop& loop,
           ReadLimits& node_limits, Counter* throttled_ns);
 
   bool IsFresh(int64_t at_ns) const;

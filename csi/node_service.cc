@@ -13,6 +13,7 @@
 #include "csi/capabilities.h"
 #include "csi/mount_table.h"
 #include "csi/native_tree.h"
+#include "csi/secrets.h"
 
 namespace sluice::csi {
 namespace {
@@ -99,7 +100,7 @@ Status NodeService::Stage(const v1::NodeStageVolumeRequest& request) {
   RETURN_IF_ERROR(CheckCapability(request.volume_capability()));
   ASSIGN_OR_RETURN(VolumeParameters parameters,
                    ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
-  ASSIGN_OR_RETURN(*parameters.spec.mutable_credentials(), ParseSecrets(ToMap(request.secrets())));
+  ASSIGN_OR_RETURN(*parameters.spec.mutable_credentials(), ParseSecrets(ToMap(request.secrets()), parameters.spec));
   ASSIGN_OR_RETURN(Pool* const pool, pools_.Find(parameters.pool));
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
@@ -153,7 +154,6 @@ StatusOr<Effect> NodeService::Publish(const v1::NodePublishVolumeRequest& reques
 StatusOr<Effect> NodeService::PublishStaged(const v1::NodePublishVolumeRequest& request) {
   ASSIGN_OR_RETURN(const VolumeParameters parameters,
                    ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
-  ASSIGN_OR_RETURN(const broker::v1::Credentials credentials, ParseSecrets(ToMap(request.secrets())));
   ASSIGN_OR_RETURN(Mounter::BindOptions options, ParseMountFlags(request.volume_capability()));
   options.sub_path = parameters.sub_path;
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
@@ -163,9 +163,7 @@ StatusOr<Effect> NodeService::PublishStaged(const v1::NodePublishVolumeRequest& 
   if (!staged || !IsFuse(*staged) || pool == nullptr) {
     return FailedPrecondition("volume {} is not staged at {}", request.volume_id(), request.staging_target_path());
   }
-  if (!credentials.access_key_id().empty()) {
-    RETURN_IF_ERROR(pool->RenewCredentials(request.volume_id(), credentials));
-  }
+  if (!request.secrets().empty()) RETURN_IF_ERROR(Renew(request, *pool));
   ASSIGN_OR_RETURN(const auto published, FindMount(request.target_path()));
   if (published) {
     if (Shows(*published, *staged, options.sub_path)) return Effect::kNone;
@@ -176,6 +174,15 @@ StatusOr<Effect> NodeService::PublishStaged(const v1::NodePublishVolumeRequest& 
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
   return EffectOf(MountAt(request, parameters.spec, options, *pool));
+}
+
+// By what the volume shows now: that says which keys of the Secret it needs.
+Status NodeService::Renew(const v1::NodePublishVolumeRequest& request, Pool& pool) {
+  const auto spec = pool.SpecOf(request.volume_id());
+  if (!spec) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const broker::v1::Credentials credentials, ParseSecrets(ToMap(request.secrets()), *spec));
+  if (!HasCredentials(credentials)) return absl::OkStatus();
+  return pool.RenewCredentials(request.volume_id(), credentials);
 }
 
 // At its target path, natively or as it is staged.

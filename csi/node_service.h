@@ -62,6 +62,7 @@ class NodeService final : public ::csi::v1::Node::Service {
   Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
   StatusOr<Effect> Publish(const ::csi::v1::NodePublishVolumeRequest& request);
   StatusOr<Effect> PublishStaged(const ::csi::v1::NodePublishVolumeRequest& request);
+  Status Renew(const ::csi::v1::NodePublishVolumeRequest& request, Pool& pool);
   Status MountAt(const ::csi::v1::NodePublishVolumeRequest& request, const broker::v1::VolumeSpec& spec,
                  const Mounter::BindOptions& options, Pool& pool);
   // Mounts the volume's tree in the cache, if it is complete.

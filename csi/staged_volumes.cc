@@ -13,6 +13,7 @@
 
 #include "common/unique_fd.h"
 #include "csi/record_files.h"
+#include "csi/secrets.h"
 
 namespace sluice::csi {
 namespace {
@@ -80,7 +81,7 @@ Status StagedVolumes::PutCredentials(const std::string& volume_id, const broker:
   const auto found = volumes_.find(volume_id);
   if (found == volumes_.end()) return absl::OkStatus();
   broker::v1::StagedVolume& staged = found->second;
-  staged.set_has_credentials(!credentials.access_key_id().empty());
+  staged.set_has_credentials(HasCredentials(credentials));
   if (staged.has_credentials() && !secrets_directory_.empty()) {
     RETURN_IF_ERROR(WriteRecord(secrets_directory_ + "/" + RecordName(volume_id), credentials.SerializeAsString()));
   }

@@ -3,6 +3,17 @@
 #include <spdlog/spdlog.h>
 
 namespace sluice::csi {
+namespace {
+
+// What mount tables show.
+std::string SourceName(const broker::v1::VolumeSpec& spec) {
+  if (spec.mounts().empty()) return spec.source();
+  std::string name = spec.mounts(0).source();
+  if (spec.mounts_size() > 1) name += fmt::format(" and {} more", spec.mounts_size() - 1);
+  return name;
+}
+
+}  // namespace
 
 bool Staging::IsFuse(const MountInfo& mount) { return mount.type == fmt::format("fuse.{}", Mounter::kFuseType); }
 
@@ -13,7 +24,7 @@ Status Staging::Mount(const std::string& path, const broker::v1::VolumeSpec& spe
         "off: write Y to /sys/module/fuse/parameters/enable_uring");
   }
   RETURN_IF_ERROR(mounter_.MakeDirectory(path));
-  ASSIGN_OR_RETURN(FuseMount mount, mounter_.MountFuse(path, spec.source()));
+  ASSIGN_OR_RETURN(FuseMount mount, mounter_.MountFuse(path, SourceName(spec)));
   if (const Status status = pool.Mount(spec, std::move(mount), path, restored); !status.ok()) {
     (void)mounter_.Unmount(path);
     return status;

@@ -10,20 +10,18 @@
 #include "common/suggest.h"
 #include "common/yaml.h"
 #include "csi/cache_limits.h"
+#include "csi/mount_parameters.h"
 
 namespace sluice::csi {
 namespace {
 
 constexpr std::string_view kKeys[] = {"source",    "endpoint", "region",    "pathStyle", "consistency", "metadataTtl",
                                       "blockSize", "access",   "uid",       "gid",       "fileMode",    "dirMode",
-                                      "pool",      "subPath",  "transport", "cache"};
-constexpr std::string_view kSecretKeys[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
+                                      "pool",      "subPath",  "transport", "cache",     "mounts"};
 constexpr std::string_view kConsistencies[] = {"immutable", "eventual", "strong"};
 constexpr std::string_view kTransports[] = {"device", "ring"};
 constexpr std::string_view kAccesses[] = {"auto", "large-files", "small-files", "native"};
-constexpr std::string_view kSchemes[] = {"s3", "http", "https", "file"};
 
-constexpr size_t kSecretBytesMax = 8 * kKiB;  // servers take headers of that size, and the broker's packets hold them
 constexpr uint64_t kBlockSizeMin = 64 * kKiB;
 constexpr uint64_t kBlockSizeMax = 16 * kMiB;
 
@@ -49,23 +47,6 @@ StatusOr<uint64_t> ParseBlockSize(const std::string& value) {
   return bytes;
 }
 
-// What becomes a part of HTTP headers.
-bool IsOneWord(const std::string& value) {
-  return std::none_of(value.begin(), value.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; });
-}
-
-Status CheckSource(const std::string& value) {
-  const size_t colon = value.find("://");
-  if (colon == std::string::npos) {
-    return InvalidArgument("'{}' is not a URI; write s3://BUCKET/PREFIX, https://HOST/PATH or file:///DIRECTORY",
-                           value);
-  }
-  if (value.find('@', colon) < value.find('/', colon + 3)) {
-    return InvalidArgument("a source carries no credentials; give them in a Secret");
-  }
-  return Annotate(ParseChoice(value.substr(0, colon), kSchemes), "scheme");
-}
-
 Status CheckSubPath(const std::string& value) {
   for (size_t start = 0; start <= value.size();) {
     const size_t end = std::min(value.find('/', start), value.size());
@@ -83,17 +64,16 @@ Status Apply(const std::string& key, const std::string& value, VolumeParameters*
     RETURN_IF_ERROR(CheckSource(value));
     spec.set_source(value);
   } else if (key == "endpoint") {
-    if (!value.starts_with("http://") && !value.starts_with("https://")) {
-      return InvalidArgument("'{}' is not the URL of a server; write https://HOST[:PORT]", value);
-    }
-    if (!IsOneWord(value)) return InvalidArgument("'{}' holds a blank or a line break", value);
+    RETURN_IF_ERROR(CheckEndpoint(value));
     spec.set_endpoint(value);
   } else if (key == "region") {
-    if (!IsOneWord(value)) return InvalidArgument("'{}' holds a blank or a line break", value);
+    RETURN_IF_ERROR(CheckRegion(value));
     spec.set_region(value);
   } else if (key == "pathStyle") {
-    if (value != "true" && value != "false") return InvalidArgument("'{}' is neither true nor false", value);
-    spec.set_path_style(value == "true");
+    ASSIGN_OR_RETURN(const bool path_style, ParsePathStyle(value));
+    spec.set_path_style(path_style);
+  } else if (key == "mounts") {
+    ASSIGN_OR_RETURN(*spec.mutable_mounts(), ParseMounts(value));
   } else if (key == "consistency") {
     RETURN_IF_ERROR(ParseChoice(value, kConsistencies));
     spec.set_consistency(value);
@@ -129,6 +109,20 @@ Status Apply(const std::string& key, const std::string& value, VolumeParameters*
   return absl::OkStatus();
 }
 
+// One source, or mounts that have theirs.
+Status CheckHasSource(const broker::v1::VolumeSpec& spec) {
+  if (spec.mounts().empty()) {
+    if (!spec.source().empty()) return absl::OkStatus();
+    return InvalidArgument("volume parameter 'source' is missing; give a URI such as s3://BUCKET/PREFIX, or 'mounts'");
+  }
+  const bool has_own =
+      !spec.source().empty() || !spec.endpoint().empty() || !spec.region().empty() || spec.has_path_style();
+  if (!has_own) return absl::OkStatus();
+  return InvalidArgument(
+      "volume parameter 'mounts': 'source', 'endpoint', 'region' and 'pathStyle' stand in each mount then, not beside "
+      "them");
+}
+
 }  // namespace
 
 StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, const StringMap& parameters) {
@@ -152,37 +146,8 @@ StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, c
   }
   RETURN_IF_ERROR(
       Annotate(CheckCacheLimits(out.spec.cache(), out.spec.block_size_bytes()), "volume parameter 'cache'"));
-  if (out.spec.source().empty()) {
-    return InvalidArgument("volume parameter 'source' is missing; give a URI such as s3://BUCKET/PREFIX");
-  }
+  RETURN_IF_ERROR(CheckHasSource(out.spec));
   return out;
-}
-
-StatusOr<broker::v1::Credentials> ParseSecrets(const StringMap& secrets) {
-  broker::v1::Credentials credentials;
-  for (const auto& [key, value] : secrets) {
-    if (value.size() > kSecretBytesMax) {
-      return InvalidArgument("secret key '{}' has {} bytes; at most {} are possible", key, value.size(),
-                             kSecretBytesMax);
-    }
-    // A line break at the end is what `echo key | base64` leaves.
-    if (!IsOneWord(value)) {
-      return InvalidArgument("secret key '{}' holds a blank or a line break; write it without, as with printf", key);
-    }
-    if (key == "accessKeyId") {
-      credentials.set_access_key_id(value);
-    } else if (key == "secretAccessKey") {
-      credentials.set_secret_access_key(value);
-    } else if (key == "sessionToken") {
-      credentials.set_session_token(value);
-    } else {
-      return InvalidArgument("secret key '{}' is not known{}", key, DidYouMean(key, kSecretKeys));
-    }
-  }
-  if (credentials.access_key_id().empty() != credentials.secret_access_key().empty()) {
-    return InvalidArgument("the Secret has one of accessKeyId and secretAccessKey; both are needed, or none");
-  }
-  return credentials;
 }
 
 }  // namespace sluice::csi

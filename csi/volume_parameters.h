@@ -1,10 +1,10 @@
-// From what a StorageClass, a PersistentVolume and a Secret say to a VolumeSpec: every key known, every value checked.
+// From what a StorageClass and a PersistentVolume say to a VolumeSpec: every key known, every value checked.
 //
 // docs/volume-parameters.md lists the keys. Keys of Kubernetes' own ("csi.storage.k8s.io/…", "storage.kubernetes.io/…")
 // are passed over.
 //
 // Threads:  pure functions.
-// Errors:   INVALID_ARGUMENT that names the key, the value and what would be right. No message holds a secret.
+// Errors:   INVALID_ARGUMENT that names the key, the value and what would be right.
 #pragma once
 
 #include <map>
@@ -24,8 +24,5 @@ struct VolumeParameters {
 };
 
 StatusOr<VolumeParameters> ParseVolumeParameters(const std::string& volume_id, const StringMap& parameters);
-
-// accessKeyId, secretAccessKey, sessionToken; other keys are an error.
-StatusOr<broker::v1::Credentials> ParseSecrets(const StringMap& secrets);
 
 }  // namespace sluice::csi

@@ -34,8 +34,8 @@ void ShowPath(const Mount& mount, const std::optional<cache::TreeInfo>& tree, ad
   if (tree && tree->leased) return out->set_path("native");
   if (mount.session->profile().small_files()) {
     out->set_path("no-open");
-    out->set_path_reason(mount.spec.access() == "small-files" ? "access: small-files"
-                                                              : "most bytes are in files of up to 1 MiB");
+    out->set_path_reason(mount.spec()->access() == "small-files" ? "access: small-files"
+                                                                 : "most bytes are in files of up to 1 MiB");
     return;
   }
   const std::string reason = mount.session->files().reason();
@@ -76,10 +76,10 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
                                       admin::v1::ListMountsResponse* reply) {
   for (const auto& mount : context_.mounts.All()) {
     admin::v1::Mount* out = reply->add_mounts();
-    out->set_volume_id(mount->spec.volume_id());
-    out->set_source(mount->spec.source());
-    out->set_consistency(mount->spec.consistency());
-    out->set_block_size_bytes(mount->spec.block_size_bytes());
+    out->set_volume_id(mount->volume_id());
+    out->set_source(SourceText(*mount->spec()));
+    out->set_consistency(mount->spec()->consistency());
+    out->set_block_size_bytes(mount->spec()->block_size_bytes());
     out->set_entries(mount->dataset->catalog().node_count() - 1);
     out->set_hidden_entries(mount->dataset->catalog().hidden_total());
     const cache::Catalog::Totals totals = mount->dataset->catalog().totals();
@@ -93,7 +93,7 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
       out->mutable_throttle()->set_read_bytes_per_second(mount->dataset->limits().bytes_per_second());
       out->mutable_throttle()->set_requests_per_second(mount->dataset->limits().requests_per_second());
     });
-    const auto tree = io::RunOn(context_.loop, [&] { return context_.trees.Find(TreeOptionsOf(mount->spec).name); });
+    const auto tree = io::RunOn(context_.loop, [&] { return context_.trees.Find(TreeOptionsOf(*mount->spec()).name); });
     ShowPath(*mount, tree, out);
   }
   for (auto& failure : context_.mounts.Failures()) *reply->add_failures() = std::move(failure);

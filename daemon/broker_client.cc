@@ -16,7 +16,7 @@ namespace {
 
 io::Task<void> BuildTree(cache::PublishedTrees& trees, std::shared_ptr<Mount> mount,
                          std::shared_ptr<std::promise<Status>> built) {
-  built->set_value(co_await trees.Build(*mount->dataset, TreeOptionsOf(mount->spec)));
+  built->set_value(co_await trees.Build(*mount->dataset, TreeOptionsOf(*mount->spec())));
 }
 
 }  // namespace
@@ -88,8 +88,7 @@ Status BrokerClient::Greet(MessageSocket& connection, const std::string& version
 Status BrokerClient::TellOf(MessageSocket& connection, Mount& mount) {
   broker::v1::Message message;
   broker::v1::Held& held = *message.mutable_held();
-  *held.mutable_volume() = mount.spec;
-  *held.mutable_volume()->mutable_credentials() = CredentialsOf(mount);
+  *held.mutable_volume() = mount.SpecWithCredentials();
   held.set_fuse_init(mount.fuse_init);
   const auto backings = io::RunOn(loop_, [&] { return mount.session->files().backing_ids(); });
   held.mutable_backings()->insert(backings.begin(), backings.end());
@@ -158,7 +157,7 @@ StatusOr<UniqueFd> BrokerClient::OpenBelow(std::span<const UniqueFd> tiers, Uniq
 StatusOr<UniqueFd> BrokerClient::LeaseTree(const std::string& volume_id, std::span<const UniqueFd> tiers,
                                            std::string* name) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Mount> mount, mounts_.Find(volume_id));
-  *name = TreeOptionsOf(mount->spec).name;
+  *name = TreeOptionsOf(*mount->spec()).name;
   const auto built = std::make_shared<std::promise<Status>>();
   std::future<Status> result = built->get_future();
   loop_.Post([this, mount, built] { io::Spawn(BuildTree(trees_, mount, built)); });

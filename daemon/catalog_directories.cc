@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cache/key.h"
+#include "daemon/contents.h"
 
 namespace sluice::daemon {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSaved = "saved";
+constexpr const char* kMounts = "/mounts";
 constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 
 std::string ReadLine(const std::string& path) {
@@ -38,13 +40,20 @@ StatusOr<CatalogDirectories::Begun> CatalogDirectories::Begin(const broker::v1::
   const std::string state_file = begun.path + "/state";
   const std::string boot = ReadLine(kBootId);
   const std::string state = ReadLine(state_file);
+  const bool same_mounts = ReadLine(begun.path + kMounts) == MountsFingerprint(spec);
   if (resume) {
     begun.keep = cache::Catalog::Keep::kAll;
-  } else if (spec.consistency() != "strong" && !state.empty() && (state == kSaved || state == boot)) {
+    begun.is_outdated = !same_mounts;
+  } else if (same_mounts && spec.consistency() != "strong" && !state.empty() && (state == kSaved || state == boot)) {
     begun.keep = cache::Catalog::Keep::kNames;
   }
   std::ofstream(state_file) << boot << '\n';
+  if (!begun.is_outdated) SetMounts(spec);
   return begun;
+}
+
+void CatalogDirectories::SetMounts(const broker::v1::VolumeSpec& spec) const {
+  std::ofstream(PathOf(spec) + kMounts) << MountsFingerprint(spec) << '\n';
 }
 
 void CatalogDirectories::End(const broker::v1::VolumeSpec& spec, const Status& synced) const {

@@ -1,11 +1,9 @@
 #include "daemon/mounts.h"
 
 #include <absl/cleanup/cleanup.h>
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "common/suggest.h"
 #include "daemon/volume_cache.h"
@@ -20,63 +18,13 @@ cache::Consistency ConsistencyOf(const std::string& name) {
   return cache::Consistency::kEventual;
 }
 
-source::Credentials FromBroker(const broker::v1::Credentials& credentials) {
-  return {credentials.access_key_id(), credentials.secret_access_key(), credentials.session_token()};
-}
-
-source::SourceOptions SourceOptionsOf(const broker::v1::VolumeSpec& spec, const source::RetryOptions& retry) {
-  source::SourceOptions options;
-  options.uri = spec.source();
-  options.endpoint = spec.endpoint();
-  options.region = spec.region();
-  if (spec.has_path_style()) options.path_style = spec.path_style();
-  options.retry = retry;
-  return options;
-}
-
-// Outside of them Landlock lets nothing be read.
-Status CheckDirectory(const std::string& source, const std::vector<std::string>& directories) {
-  constexpr std::string_view kScheme = "file://";
-  if (!source.starts_with(kScheme)) return absl::OkStatus();
-  const auto path = std::filesystem::path(source.substr(kScheme.size())).lexically_normal();
-  const auto holds = [&](const std::string& directory) {
-    const auto below = path.lexically_relative(std::filesystem::path(directory).lexically_normal());
-    return !below.empty() && *below.begin() != "..";
-  };
-  if (std::ranges::any_of(directories, holds)) return absl::OkStatus();
-  return PermissionDenied("{} is in none of this pool's source.directories: {}", source, fmt::join(directories, ", "));
-}
-
 }  // namespace
 
-broker::v1::Credentials CredentialsOf(const Mount& mount) {
-  const source::CredentialStore::Snapshot now = mount.credentials->Get();
-  broker::v1::Credentials credentials;
-  credentials.set_access_key_id(now->access_key_id);
-  credentials.set_secret_access_key(now->secret_access_key);
-  credentials.set_session_token(now->session_token);
-  return credentials;
-}
-
-cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec) {
-  cache::TreeOptions options;
-  // A volume id may hold any character; a hash is a file name.
-  options.name = cache::ObjectId::Of({spec.volume_id(), "", "", 0, 0}).Hex();
-  options.file_mode = spec.file_mode();
-  options.directory_mode = spec.directory_mode();
-  return options;
-}
-
-StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
+Status Mounts::OpenDataset(const broker::v1::Mount& request, Mount& mount) {
   const broker::v1::VolumeSpec& spec = request.volume();
-  RETURN_IF_ERROR(CheckDirectory(spec.source(), context_.source_directories));
-  const auto credentials = std::make_shared<source::CredentialStore>(FromBroker(spec.credentials()));
-  source::SourceOptions source_options = SourceOptionsOf(spec, context_.retry);
-  source_options.credentials = credentials;
-  ASSIGN_OR_RETURN(std::unique_ptr<source::Source> source, source::OpenSource(source_options, context_.sources));
   cache::DatasetOptions options;
   options.name = spec.volume_id();
-  options.identity = fmt::format("{}@{}", spec.source(), spec.endpoint());
+  options.identity = IdentityOf(spec);
   options.consistency = ConsistencyOf(spec.consistency());
   options.metadata_ttl = Duration(spec.metadata_ttl_ns());
   options.block_size_bytes = static_cast<uint32_t>(spec.block_size_bytes());
@@ -84,22 +32,24 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
   ASSIGN_OR_RETURN(CatalogDirectories::Begun catalog, catalogs_.Begin(spec, request.resume()));
   options.directory = std::move(catalog.path);
   options.keep = catalog.keep;
+  ASSIGN_OR_RETURN(mount.dataset, cache::Dataset::Open(std::move(options), mount.source(), context_.cache,
+                                                       context_.loop, context_.node_limits, &context_.throttled_ns));
+  return absl::OkStatus();
+}
 
-  auto mount = std::make_shared<Mount>();
-  mount->spec = spec;
-  mount->spec.clear_credentials();
-  mount->credentials = credentials;
+StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
+  const broker::v1::VolumeSpec& spec = request.volume();
+  ASSIGN_OR_RETURN(std::shared_ptr<Contents> contents,
+                   Contents::Open(spec, {context_.sources, context_.retry, context_.source_directories}));
+  if (!request.resume() && !request.restored()) RETURN_IF_ERROR(io::CallOn(context_.loop, contents->Check()));
+  const auto mount = std::make_shared<Mount>(spec, std::move(contents));
   mount->fuse_init = request.fuse_init();
-  ASSIGN_OR_RETURN(mount->dataset, cache::Dataset::Open(std::move(options), std::move(source), context_.cache,
-                                                        context_.loop, context_.node_limits, &context_.throttled_ns));
-  if (!request.resume() && !request.restored()) {
-    RETURN_IF_ERROR(Annotate(io::CallOn(context_.loop, mount->dataset->Check()), spec.source()));
-  }
+  RETURN_IF_ERROR(OpenDataset(request, *mount));
   // In force before anything is read.
   io::RunOn(context_.loop, [&] { mount->dataset->SetCacheLimits(mount->dataset->cache_limits()); });
   absl::Cleanup end_limits = [&] { io::RunOn(context_.loop, [&] { mount->dataset->EndCacheLimits(); }); };
   fuse::SessionOptions session;
-  session.source_uri = spec.source();
+  session.uri_of = [shown = mount.get()](std::string_view path) { return shown->contents()->UriOf(path); };
   session.uid = spec.uid();
   session.gid = spec.gid();
   session.file_mode = spec.file_mode();
@@ -143,7 +93,7 @@ Status Mounts::TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd) {
     context_.mounts_gauge.Set(static_cast<int64_t>(mounts_.size()));
   }
   LimitSession(*mount);  // the limits may be others since its session began
-  spdlog::info("volume {} of {} is served{}", id, request.volume().source(), request.resume() ? " again" : "");
+  spdlog::info("volume {} of {} is served{}", id, SourceText(request.volume()), request.resume() ? " again" : "");
   return absl::OkStatus();
 }
 
@@ -167,7 +117,7 @@ Status Mounts::Remove(const std::string& volume_id) {
   }
   Close(*mount);
   io::RunOn(context_.loop, [&] { mount->dataset->EndCacheLimits(); });
-  catalogs_.End(mount->spec, mount->dataset->catalog().Sync());
+  catalogs_.End(*mount->spec(), mount->dataset->catalog().Sync());
   spdlog::info("volume {} is no longer served", volume_id);
   return absl::OkStatus();
 }
@@ -176,7 +126,7 @@ Status Mounts::Renew(const broker::v1::RenewCredentials& request) {
   const std::lock_guard lock(mutex_);
   const auto found = mounts_.find(request.volume_id());
   if (found == mounts_.end()) return NotFound("volume {} is not served", request.volume_id());
-  found->second->credentials->Set(FromBroker(request.credentials()));
+  found->second->contents()->Renew(request.credentials());
   spdlog::info("volume {} has new credentials", request.volume_id());
   return absl::OkStatus();
 }
@@ -201,9 +151,10 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Find(const std::string& dataset) const 
   if (const auto found = mounts_.find(dataset); found != mounts_.end()) return found->second;
   std::shared_ptr<Mount> by_source;
   std::vector<std::string_view> names;
+  if (dataset.empty()) return NotFound("no dataset is given: write a volume's id, or its source");
   for (const auto& [id, mount] : mounts_) {
     names.push_back(id);
-    if (mount->spec.source() != dataset) continue;
+    if (mount->spec()->source() != dataset) continue;
     if (by_source != nullptr) return InvalidArgument("several volumes have the source {}; give the volume id", dataset);
     by_source = mount;
   }
@@ -216,7 +167,7 @@ Registry::Values Mounts::CachedBytes() const {
   Registry::Values values;
   for (const auto& mount : All()) {
     for (const auto& tier : context_.cache.store().tiers()) {
-      const Labels labels = {{"volume", mount->spec.volume_id()}, {"tier", std::string(tier->name())}};
+      const Labels labels = {{"volume", mount->volume_id()}, {"tier", std::string(tier->name())}};
       values.emplace_back(labels, static_cast<double>(mount->dataset->account().in(tier->index()).used_bytes()));
     }
   }

@@ -13,31 +13,12 @@
 #include <mutex>
 #include <vector>
 
-#include "cache/dataset.h"
-#include "cache/published_trees.h"
 #include "daemon/catalog_directories.h"
 #include "daemon/failed_mounts.h"
-#include "fuse/session.h"
-#include "proto/broker.pb.h"
+#include "daemon/mount.h"
 #include "source/open_source.h"
 
 namespace sluice::daemon {
-
-struct Mount {
-  broker::v1::VolumeSpec spec;  // without credentials
-  // In memory only. The source reads them; a plugin that begins while the volume is served is told.
-  std::shared_ptr<source::CredentialStore> credentials;
-  std::string fuse_init;
-  std::unique_ptr<cache::Dataset> dataset;
-  std::unique_ptr<fuse::Session> session;
-  std::atomic<bool> closing{false};  // jobs on it are to stop
-};
-
-// As the broker's messages have them.
-broker::v1::Credentials CredentialsOf(const Mount& mount);
-
-// The tree in which the volume's files can be published natively.
-cache::TreeOptions TreeOptionsOf(const broker::v1::VolumeSpec& spec);
 
 struct MountContext {
   std::string catalogs_directory;
@@ -88,6 +69,7 @@ class Mounts {
  private:
   Status TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd);
   StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);
+  Status OpenDataset(const broker::v1::Mount& request, Mount& mount);
   void Close(Mount& mount);
   void LimitSession(Mount& mount) const;
 

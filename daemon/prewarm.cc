@@ -78,7 +78,7 @@ void Prewarmer::OnMounted(const MountPtr& mount) {
   for (const auto& [id, job] : jobs_) {
     const std::string& dataset = job->status.request().dataset();
     if (job->status.state() != admin::v1::Job::WAITING) continue;
-    if (dataset == mount->spec.volume_id() || dataset == mount->spec.source()) Launch(job, mount);
+    if (dataset == mount->volume_id() || dataset == mount->spec()->source()) Launch(job, mount);
   }
 }
 
@@ -103,7 +103,7 @@ StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& wanted) {
   // Looked for under the lock: a mount that comes later finds the job that waits for it.
   const auto mount = mounts_.Find(request.dataset());
   if (!mount.ok() && !MayWaitForVolume(request)) return mount.status();
-  if (mount.ok()) request.set_dataset((*mount)->spec.volume_id());
+  if (mount.ok()) request.set_dataset((*mount)->volume_id());
   const auto found = jobs_.find(request.id());
   if (found == jobs_.end()) return AddJob(request, mount.ok() ? *mount : nullptr);
   if (const std::string difference = DifferenceOf(found->second->status.request(), request); !difference.empty()) {
@@ -114,7 +114,7 @@ StatusOr<admin::v1::Job> Prewarmer::Start(const StartPrewarmRequest& wanted) {
 
 StatusOr<admin::v1::Job> Prewarmer::AddJob(const StartPrewarmRequest& request, const MountPtr& mount) {
   ASSIGN_OR_RETURN(const auto medium, MediumOf(request.tier(), cache_.store()));
-  if (mount != nullptr) RETURN_IF_ERROR(CheckVolume(request, mount->spec));
+  if (mount != nullptr) RETURN_IF_ERROR(CheckVolume(request, *mount->spec()));
   const auto unended = std::count_if(jobs_.begin(), jobs_.end(),
                                      [](const auto& entry) { return !HasEnded(entry.second->status.state()); });
   if (static_cast<size_t>(unended) >= kUnendedMax) {
@@ -161,7 +161,7 @@ void Prewarmer::ForgetOldJobs() {
 }
 
 void Prewarmer::Launch(const JobPtr& job, const MountPtr& mount) {
-  if (const Status fits = CheckVolume(job->status.request(), mount->spec); !fits.ok()) {
+  if (const Status fits = CheckVolume(job->status.request(), *mount->spec()); !fits.ok()) {
     return SetState(*job, admin::v1::Job::FAILED, Message(fits));
   }
   // It begins anew, whatever it had done before its daemon or its mount went: what is cached is passed over quickly.

@@ -61,7 +61,7 @@ bool Prewarmer::ShouldStop(const Job& job, const Mount& mount) const {
 }
 
 io::Task<Status> Prewarmer::PreparePublish(Job& job, MountPtr mount) {
-  cache::TreeOptions options = TreeOptionsOf(mount->spec);
+  cache::TreeOptions options = TreeOptionsOf(*mount->spec());
   options.medium = job.medium;
   const std::string name = options.name;
   CO_RETURN_IF_ERROR(Annotate(co_await trees_.Build(*mount->dataset, std::move(options)), "native publish"));

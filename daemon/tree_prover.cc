@@ -5,22 +5,22 @@
 namespace sluice::daemon {
 
 void TreeProver::Start(const std::shared_ptr<Mount>& mount) {
-  if (started_.insert(TreeOptionsOf(mount->spec).name).second) io::Spawn(Run(mount));
+  if (started_.insert(TreeOptionsOf(*mount->spec()).name).second) io::Spawn(Run(mount));
 }
 
 void TreeProver::OnServed(const std::shared_ptr<Mount>& mount) {
-  const auto tree = trees_.Find(TreeOptionsOf(mount->spec).name);
+  const auto tree = trees_.Find(TreeOptionsOf(*mount->spec()).name);
   if (tree && tree->leased) Start(mount);
 }
 
 io::Task<void> TreeProver::Run(std::shared_ptr<Mount> mount) {
   co_await Prove(mount, mount->closing);
-  started_.erase(TreeOptionsOf(mount->spec).name);
+  started_.erase(TreeOptionsOf(*mount->spec()).name);
 }
 
 io::Task<void> TreeProver::Prove(std::shared_ptr<Mount> mount, const std::atomic<bool>& stop) {
   const io::Gate::Holder holder = gate_.Enter();
-  const std::string name = TreeOptionsOf(mount->spec).name;
+  const std::string name = TreeOptionsOf(*mount->spec()).name;
   co_await turn_.Acquire(1, io::Urgency::kPrewarm);
   const auto unproven = co_await trees_.Unproven(name);
   for (const auto& object : unproven) {
@@ -31,7 +31,7 @@ io::Task<void> TreeProver::Prove(std::shared_ptr<Mount> mount, const std::atomic
   }
   if (!unproven.empty()) {
     const size_t left = (co_await trees_.Unproven(name)).size();
-    spdlog::info("volume {}: {} of {} files that can be published natively are proven again", mount->spec.volume_id(),
+    spdlog::info("volume {}: {} of {} files that can be published natively are proven again", mount->volume_id(),
                  unproven.size() - std::min(left, unproven.size()), unproven.size());
   }
   turn_.Release(1);

@@ -70,8 +70,8 @@ std::optional<std::string> ExtendedAttribute(Session& session, cache::Ino ino, s
   if (!node || !name.starts_with("user.sluice.")) return std::nullopt;
   name.remove_prefix(std::string_view("user.sluice.").size());
   if (name == "source") {
-    const std::string path = session.dataset().catalog().Path(ino);
-    return path.empty() ? session.options().source_uri : fmt::format("{}/{}", session.options().source_uri, path);
+    std::string uri = session.options().uri_of(session.dataset().catalog().Path(ino));
+    return uri.empty() ? std::nullopt : std::optional(std::move(uri));
   }
   if (node->entry.kind != Entry::Kind::kFile) return std::nullopt;
   if (name == "version") return node->entry.version;

@@ -35,7 +35,8 @@ struct fuse_session;
 namespace sluice::fuse {
 
 struct SessionOptions {
-  std::string source_uri;  // shown as user.sluice.source
+  // Of what stands at a path of the volume: shown as user.sluice.source. Any thread.
+  std::function<std::string(std::string_view path)> uri_of = [](std::string_view) { return std::string(); };
   uid_t uid = 0;
   gid_t gid = 0;
   mode_t file_mode = 0444;

@@ -13,6 +13,15 @@ Entry DirectoryNamed(std::string name) {
   return entry;
 }
 
+// A directory has no version.
+void Mark(Entry& entry, const std::string& mark) {
+  if (entry.kind != Entry::Kind::kDirectory) entry.version.insert(0, mark);
+}
+void Mark(Page& page, const std::string& mark) {
+  if (mark.empty()) return;
+  for (Entry& entry : page.entries) Mark(entry, mark);
+}
+
 // Where the next page of a directory goes on: the greatest key so far, and the part's own continuation. The part's may
 // hold any byte; a key holds no NUL.
 struct Continuation {
@@ -65,10 +74,10 @@ io::Task<StatusOr<bool>> HasDirectory(Source& source, std::string path) {
 JoinedSource::Place JoinedSource::PlaceOf(std::string_view path) const {
   Place place;
   size_t longest = 0;
-  for (const Part& part : parts_) {
+  for (const Part& part : *parts_) {
     const auto below = PathBelow(path, part.path);
     if (!below || (place.source != nullptr && part.path.size() < longest)) continue;
-    place = {part.source.get(), std::string(*below)};
+    place = {part.source, std::string(*below), part.mark};
     longest = part.path.size();
   }
   return place;
@@ -80,9 +89,16 @@ StatusOr<JoinedSource::Place> JoinedSource::Find(std::string_view path) const {
   return place;
 }
 
+StatusOr<JoinedSource::Place> JoinedSource::FindVersion(std::string_view path, std::string* version) const {
+  ASSIGN_OR_RETURN(Place place, Find(path));
+  if (!version->starts_with(place.mark)) return Aborted("'{}' was a file of a mount that is not there any more", path);
+  version->erase(0, place.mark.size());
+  return place;
+}
+
 std::vector<std::string> JoinedSource::NamesIn(std::string_view directory) const {
   std::set<std::string> names;
-  for (const Part& part : parts_) {
+  for (const Part& part : *parts_) {
     const auto below = PathBelow(part.path, directory);
     if (below && !below->empty()) names.emplace(below->substr(0, below->find('/')));
   }
@@ -92,11 +108,13 @@ std::vector<std::string> JoinedSource::NamesIn(std::string_view directory) const
 io::Task<StatusOr<Entry>> JoinedSource::Stat(std::string path) {
   const auto is_part = [&](const Part& part) { return part.path == path; };
   const bool leads_to_part = !NamesIn(path).empty();
-  if (leads_to_part || (!path.empty() && std::ranges::any_of(parts_, is_part))) {
+  if (leads_to_part || (!path.empty() && std::ranges::any_of(*parts_, is_part))) {
     co_return DirectoryNamed(path.substr(path.rfind('/') + 1));
   }
   CO_ASSIGN_OR_RETURN(Place place, Find(path));
-  co_return co_await place.source->Stat(std::move(place.path));
+  CO_ASSIGN_OR_RETURN(Entry entry, co_await place.source->Stat(std::move(place.path)));
+  Mark(entry, place.mark);
+  co_return entry;
 }
 
 io::Task<StatusOr<Page>> JoinedSource::List(std::string directory, std::string continuation) {
@@ -104,7 +122,9 @@ io::Task<StatusOr<Page>> JoinedSource::List(std::string directory, std::string c
   Place place = PlaceOf(directory);
   if (names.empty()) {
     if (place.source == nullptr) co_return Find(directory).status();
-    co_return co_await place.source->List(std::move(place.path), std::move(continuation));
+    CO_ASSIGN_OR_RETURN(Page all, co_await place.source->List(std::move(place.path), std::move(continuation)));
+    Mark(all, place.mark);
+    co_return all;
   }
   const Continuation from = Continuation::Parse(continuation);
   StatusOr<Page> page = Page();
@@ -113,7 +133,9 @@ io::Task<StatusOr<Page>> JoinedSource::List(std::string directory, std::string c
     CO_ASSIGN_OR_RETURN(has_directory, co_await HasDirectory(*place.source, place.path));
   }
   if (has_directory) page = co_await place.source->List(std::move(place.path), from.next);
-  if (page.ok()) PutInto(*page, names, from.key);
+  if (!page.ok()) co_return page;
+  Mark(*page, place.mark);
+  PutInto(*page, names, from.key);
   co_return page;
 }
 
@@ -126,22 +148,24 @@ io::Task<StatusOr<Page>> JoinedSource::ListAfter(std::string directory, std::str
   CO_ASSIGN_OR_RETURN(Place place, Find(directory));
   StatusOr<Page> page = co_await place.source->ListAfter(std::move(place.path), key);
   const std::vector<std::string> names = NamesIn(directory);
-  if (page.ok() && !names.empty()) PutInto(*page, names, key);
+  if (!page.ok()) co_return page;
+  Mark(*page, place.mark);
+  if (!names.empty()) PutInto(*page, names, key);
   co_return page;
 }
 
 io::Task<Status> JoinedSource::Read(ReadRequest request) {
-  CO_ASSIGN_OR_RETURN(Place place, Find(request.path));
+  CO_ASSIGN_OR_RETURN(Place place, FindVersion(request.path, &request.version));
   request.path = std::move(place.path);
   co_return co_await place.source->Read(std::move(request));
 }
 
 bool JoinedSource::GivesDigests() const {
-  return std::ranges::any_of(parts_, [](const Part& part) { return part.source->GivesDigests(); });
+  return std::ranges::any_of(*parts_, [](const Part& part) { return part.source->GivesDigests(); });
 }
 
 io::Task<StatusOr<std::optional<Digest>>> JoinedSource::DigestOf(std::string path, std::string version) {
-  CO_ASSIGN_OR_RETURN(Place place, Find(path));
+  CO_ASSIGN_OR_RETURN(Place place, FindVersion(path, &version));
   co_return co_await place.source->DigestOf(std::move(place.path), std::move(version));
 }
 

@@ -35,6 +35,20 @@ TEST_F(CatalogDirectoriesTest, WhatWasSavedIsKept) {
   EXPECT_EQ(Begin("v").keep, Keep::kNames);
 }
 
+TEST_F(CatalogDirectoriesTest, NamesOfOtherMountsAreNotKept) {
+  Begin("v");
+  End("v");
+  broker::v1::VolumeSpec changed = Spec("v");
+  changed.add_mounts()->set_source("s3://another");
+  EXPECT_EQ(catalogs.Begin(changed, false)->keep, Keep::kNothing);
+  EXPECT_FALSE(catalogs.Begin(changed, true)->is_outdated);
+  changed.mutable_mounts(0)->set_path("elsewhere");
+  EXPECT_TRUE(catalogs.Begin(changed, true)->is_outdated);
+  EXPECT_TRUE(catalogs.Begin(changed, true)->is_outdated) << "until somebody has made them anew";
+  catalogs.SetMounts(changed);
+  EXPECT_FALSE(catalogs.Begin(changed, true)->is_outdated);
+}
+
 TEST_F(CatalogDirectoriesTest, TheOldestGoFirstAndNothingThatIsInUse) {
   const std::string in_use = Begin("in use").path;
   std::filesystem::last_write_time(in_use + "/state", std::filesystem::file_time_type::min());

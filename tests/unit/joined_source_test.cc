@@ -115,6 +115,38 @@ TEST_F(JoinedSourceTest, OnlyWhatHasAnOrderIsListedFromTheMiddle) {
 }
 
 // Any keys under any names, in pages of any size, cut into ranges that come in any order.
+TEST_F(JoinedSourceTest, WhatHasAMarkIsNeverTakenForAnother) {
+  Add("", {{"a", "text"}});
+  Add("in", {{"a", "text"}});
+  parts[1].mark = "1:";
+  JoinedSource joined(parts);
+  const std::string version = FakeSource::VersionOf("text");
+  EXPECT_EQ(loop.Block(joined.Stat("a"))->version, version);
+  EXPECT_EQ(loop.Block(joined.Stat("in/a"))->version, "1:" + version);
+  ASSERT_OK_AND_ASSIGN(const Page page, loop.Block(joined.List("in", "")));
+  EXPECT_EQ(page.entries.at(0).version, "1:" + version);
+  EXPECT_EQ(loop.Block(joined.Stat("in"))->version, "");
+  EXPECT_EQ(*Read("in/a"), "text");
+
+  std::string text(4, '?');
+  const auto read = [&](const std::string& of) {
+    ReadRequest request;
+    request.path = "in/a";
+    request.version = of;
+    request.target = std::as_writable_bytes(std::span(text));
+    return loop.Block(joined.Read(std::move(request)));
+  };
+  ASSERT_OK(read("1:" + version));
+  auto others = parts;
+  others[1].mark = "2:";
+  joined.Replace(others);
+  EXPECT_TRUE(Fails(read("1:" + version), StatusCode::kAborted, "not there any more"));
+  ASSERT_OK(read("2:" + version));
+  others.pop_back();
+  joined.Replace(others);
+  EXPECT_EQ(loop.Block(joined.Stat("in")).status().code(), StatusCode::kNotFound);
+}
+
 TEST_F(JoinedSourceTest, AnyNamesAreListedOnce) {
   for (uint32_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE(seed);

@@ -7,9 +7,11 @@ namespace {
 
 class TreeProverTest : public cache::TreeTest {
  protected:
-  TreeProverTest() {
-    mount->spec.set_volume_id("v");
-    name = TreeOptionsOf(mount->spec).name;
+  TreeProverTest() { name = TreeOptionsOf(*mount->spec()).name; }
+  static broker::v1::VolumeSpec Spec() {
+    broker::v1::VolumeSpec spec;
+    spec.set_volume_id("v");
+    return spec;
   }
   void TearDown() override {
     loop.Block(CloseProver());
@@ -33,7 +35,7 @@ class TreeProverTest : public cache::TreeTest {
   void Prove() { loop.Block(ProveTask(mount->closing)); }
   uint64_t bad_blocks() { return cache->store().tier(1)->bad_blocks.value(); }
 
-  const std::shared_ptr<Mount> mount = std::make_shared<Mount>();
+  const std::shared_ptr<Mount> mount = std::make_shared<Mount>(Spec(), std::make_shared<Contents>());
   std::optional<TreeProver> prover;
 };
 

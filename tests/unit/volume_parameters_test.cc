@@ -86,28 +86,17 @@ TEST(VolumeParameters, MistakesOfCacheLimitsAreNamed) {
   EXPECT_TRUE(fails(std::string(5000, ' '), "at most 4096"));
 }
 
-TEST(VolumeParameters, SecretsNeverStandInMessages) {
-  const auto status = ParseSecrets({{"accessKeyId", "AKID"}, {"secretAccesKey", "hush"}}).status();
-  EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "did you mean 'secretAccessKey'"));
-  EXPECT_EQ(Message(status).find("hush"), std::string_view::npos);
-  EXPECT_FALSE(ParseSecrets({{"accessKeyId", "AKID"}}).ok());
-  EXPECT_TRUE(ParseSecrets({}).ok());
-}
-
-TEST(VolumeParameters, SecretsAreOneWord) {
-  for (const char* value : {"hush\n", " hush", "hu\r\nx-amz-acl: hush"}) {
-    const auto status = ParseSecrets({{"accessKeyId", value}, {"secretAccessKey", "s"}}).status();
-    EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "'accessKeyId' holds a blank or a line break"));
-    EXPECT_EQ(Message(status).find("hush"), std::string_view::npos);
+TEST(VolumeParameters, MountsStandAlone) {
+  const std::string mounts = R"([{"path": "/", "source": "s3://b"}])";
+  ASSERT_OK_AND_ASSIGN(const VolumeParameters parsed, ParseVolumeParameters("v", {{"mounts", mounts}}));
+  EXPECT_EQ(parsed.spec.mounts(0).source(), "s3://b");
+  EXPECT_TRUE(parsed.spec.source().empty());
+  for (const auto& [key, value] :
+       StringMap{{"source", "s3://c"}, {"endpoint", "http://h"}, {"region", "r"}, {"pathStyle", "true"}}) {
+    const auto status = ParseVolumeParameters("v", {{"mounts", mounts}, {key, value}}).status();
+    EXPECT_TRUE(Fails(status, StatusCode::kInvalidArgument, "stand in each mount")) << key;
   }
-}
-
-TEST(VolumeParameters, SecretsFitIntoARequestsHeaders) {
-  const auto parse = [](size_t bytes) {
-    return ParseSecrets({{"accessKeyId", "k"}, {"secretAccessKey", "s"}, {"sessionToken", std::string(bytes, 't')}});
-  };
-  ASSERT_OK(parse(8192).status());
-  EXPECT_TRUE(Fails(parse(8193).status(), StatusCode::kInvalidArgument, "'sessionToken' has 8193 bytes; at most 8192"));
+  EXPECT_TRUE(Fails(ParseVolumeParameters("v", {}).status(), StatusCode::kInvalidArgument, "or 'mounts'"));
 }
 
 TEST(VolumeParameters, APoolHasAName) {
