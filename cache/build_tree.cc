@@ -81,7 +81,7 @@ mode_t FileMode(const Node& node, mode_t mode) {
 
 io::Task<Status> PublishedTrees::Build(Dataset& dataset, TreeOptions options) {
   const io::Gate::Holder holder = gate_.Enter();
-  if (dataset.options().consistency != Consistency::kImmutable) {
+  if (dataset.consistency() != Consistency::kImmutable) {
     co_return FailedPrecondition("only a volume with consistency 'immutable' can be published natively");
   }
   while (building_.contains(options.name)) co_await built_.Wait();

@@ -1,7 +1,5 @@
 #include "cache/dataset.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 namespace sluice::cache {
@@ -9,9 +7,6 @@ namespace {
 
 // "For ever", as far as a kernel timeout goes.
 constexpr Duration kAlways = std::chrono::hours(24 * 365);
-
-// Of a directory that a reader may come to. Longer ones are left to be listed when it does.
-constexpr size_t kPagesAheadMax = 8;
 
 }  // namespace
 
@@ -28,6 +23,8 @@ StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options, std::sh
 Dataset::Dataset(DatasetOptions options, std::shared_ptr<source::Source> source, Cache& cache, io::Loop& loop,
                  ReadLimits& node_limits, Counter* throttled_ns)
     : options_(std::move(options)),
+      consistency_(options_.consistency),
+      metadata_ttl_ns_(options_.metadata_ttl.count()),
       source_(std::move(source)),
       cache_(cache),
       account_(cache.store().AccountOf(options_.identity)),
@@ -45,12 +42,12 @@ int64_t Dataset::NowNs() const {
 
 bool Dataset::IsFresh(int64_t at_ns) const {
   if (at_ns == 0) return false;
-  switch (options_.consistency) {
+  switch (consistency()) {
     case Consistency::kImmutable:
       return true;
     case Consistency::kEventual: {
       const int64_t age_ns = NowNs() - at_ns;
-      return age_ns >= 0 && age_ns < options_.metadata_ttl.count();  // below 0: the clock was turned back since
+      return age_ns >= 0 && age_ns < metadata_ttl_ns_;  // below 0: the clock was turned back since
     }
     case Consistency::kStrong:
       return false;
@@ -59,16 +56,16 @@ bool Dataset::IsFresh(int64_t at_ns) const {
 }
 
 bool Dataset::IsListed(Ino directory, int64_t since_ns) const {
-  if (since_ns == 0 || options_.consistency == Consistency::kImmutable) return IsListed(directory);
+  if (since_ns == 0 || consistency() == Consistency::kImmutable) return IsListed(directory);
   return catalog_->listed_ns(directory) >= since_ns;
 }
 
 Duration Dataset::valid_for() const {
-  switch (options_.consistency) {
+  switch (consistency()) {
     case Consistency::kImmutable:
       return kAlways;
     case Consistency::kEventual:
-      return options_.metadata_ttl;
+      return Duration(metadata_ttl_ns_);
     case Consistency::kStrong:
       return Duration(0);
   }
@@ -88,13 +85,19 @@ io::Task<StatusOr<LookupResult>> Dataset::Lookup(Ino directory, std::string name
   const io::Gate::Holder holder = gate_.Enter();
   if (auto known = TryLookup(directory, name)) co_return *std::move(known);
   if (!source::IsShowable(name)) co_return LookupResult{};
-  const int64_t asked_ns = NowNs();
-  StatusOr<source::Entry> entry = co_await source_->Stat(source::JoinPath(catalog_->Path(directory), name));
+  int64_t asked_ns = 0;
+  StatusOr<source::Entry> entry = NotFound("not asked yet");
+  for (size_t count = 0; count < kBeginningsMax; ++count) {
+    const uint64_t forgotten = names_forgotten_;
+    asked_ns = NowNs();
+    entry = co_await source_->Stat(source::JoinPath(catalog_->Path(directory), name));
+    if (forgotten == names_forgotten_) break;
+  }
   if (!entry.ok() && entry.status().code() != StatusCode::kNotFound) co_return entry.status();
   if (!entry.ok()) {
     catalog_->Remove(directory, name);
     // Not remembered: under "immutable" a name may still be listed later.
-    co_return LookupResult{std::nullopt, options_.consistency == Consistency::kImmutable ? Duration(0) : valid_for()};
+    co_return LookupResult{std::nullopt, consistency() == Consistency::kImmutable ? Duration(0) : valid_for()};
   }
   entry->name = name;
   CO_ASSIGN_OR_RETURN(Node node, catalog_->Put(directory, *entry, asked_ns));
@@ -107,109 +110,6 @@ std::optional<std::vector<Node>> Dataset::TryChildren(Ino directory, Ino after, 
   std::vector<Node> nodes = catalog_->Children(directory, after, count);
   if (nodes.empty() && catalog_->listed_ns(directory) == 0) return std::nullopt;
   return nodes;
-}
-
-std::shared_ptr<Dataset::Listing> Dataset::StartListing(Ino directory) {
-  auto& listing = listings_[directory];
-  if (listing == nullptr) {
-    listing = std::make_shared<Listing>(loop_, NowNs());
-    const std::shared_ptr<Listing> started = listing;
-    io::Spawn(RunListing(directory, started));
-    return started;
-  }
-  listing->pages_max = SIZE_MAX;
-  return listing;
-}
-
-void Dataset::OnReader(Ino directory) {
-  if (valid_for().count() == 0) return;
-  loop_.Post([this, directory] {
-    for (const Ino next : list_ahead_->OnRead(directory)) {
-      if (!StartListingAhead(next, kPagesAheadMax)) return;
-    }
-  });
-}
-
-bool Dataset::StartListingAhead(Ino directory, size_t pages_max, int64_t since_ns) {
-  if (listings_ahead_ >= ListAhead::kMax || gate_.closed()) return false;
-  // What is valid for no time would be listed again when somebody comes.
-  const bool in_vain = (since_ns == 0 && valid_for().count() == 0) || IsListed(directory, since_ns);
-  if (!in_vain && !listings_.contains(directory)) io::Spawn(RunListingAhead(directory, pages_max));
-  return true;
-}
-
-// What goes wrong here goes wrong again when somebody comes to the directory.
-io::Task<void> Dataset::RunListingAhead(Ino directory, size_t pages_max) {
-  const io::Gate::Holder holder = gate_.Enter();
-  ++listings_ahead_;
-  const std::shared_ptr<Listing> listing = StartListing(directory);
-  listing->pages_max = pages_max;
-  while (!listing->finished) co_await listing->progressed.Wait();
-  --listings_ahead_;
-}
-
-io::Task<void> Dataset::RunListing(Ino directory, std::shared_ptr<Listing> listing) {
-  const io::Gate::Holder holder = gate_.Enter();
-  listing->status = co_await ListPages(directory, listing);
-  listing->finished = true;
-  listings_.erase(directory);
-  listing->progressed.Notify();
-}
-
-io::Task<Status> Dataset::ListPages(Ino directory, std::shared_ptr<Listing> listing) {
-  const int64_t started_ns = listing->begun_ns;
-  const std::string path = catalog_->Path(directory);
-  auto pages = std::make_shared<DirectoryPages>(*source_, path, loop_, gate_, listing_budget_);
-  uint64_t hidden = 0;
-  for (size_t count = 0;; ++count) {
-    if (count == listing->pages_max) co_return Cancelled("nobody came for the listing of {}", path);
-    if (gate_.closed()) co_return Cancelled("the volume is going");
-    // One request at a time will do for a listing that nobody waits for.
-    auto page = co_await pages->Next(may_cut_ && listing->pages_max == SIZE_MAX);
-    if (!page.ok() && may_cut_ && pages->refused()) {
-      spdlog::info("volume {}: {}; long directories are listed by one request after the other", options_.name,
-                   Message(page.status()));
-      may_cut_ = false;
-      pages = std::make_shared<DirectoryPages>(*source_, path, loop_, gate_, listing_budget_);
-      hidden = 0;
-      continue;
-    }
-    if (!page.ok()) co_return page.status();
-    if (!*page) break;
-    for (const source::Entry& entry : (*page)->entries)
-      CO_RETURN_IF_ERROR(catalog_->Put(directory, entry, started_ns).status());
-    hidden += (*page)->hidden;
-    listing->progressed.Notify();
-  }
-  catalog_->RemoveUnconfirmed(directory, started_ns);
-  catalog_->SetListed(directory, started_ns, hidden);
-  co_return absl::OkStatus();
-}
-
-io::Task<Status> Dataset::List(Ino directory, Ino after) {
-  const io::Gate::Holder holder = gate_.Enter();
-  if (after == 0 ? IsListed(directory) : catalog_->listed_ns(directory) != 0) co_return absl::OkStatus();
-  const std::shared_ptr<Listing> listing = StartListing(directory);
-  // A first listing is shown as it comes in; a repeated one when it is whole, so that what is gone is not shown.
-  const bool first_listing = catalog_->listed_ns(directory) == 0;
-  while (!listing->finished) {
-    if (first_listing && !catalog_->Children(directory, after, 1).empty()) co_return absl::OkStatus();
-    co_await listing->progressed.Wait();
-  }
-  co_return listing->status;
-}
-
-io::Task<Status> Dataset::ListAll(Ino directory, int64_t since_ns) {
-  const io::Gate::Holder holder = gate_.Enter();
-  if (IsListed(directory, since_ns)) co_return absl::OkStatus();
-  std::shared_ptr<Listing> listing = StartListing(directory);
-  // One that was under way may have gone by what is new since then.
-  if (listing->begun_ns < since_ns && options_.consistency != Consistency::kImmutable) {
-    while (!listing->finished) co_await listing->progressed.Wait();
-    listing = StartListing(directory);
-  }
-  while (!listing->finished) co_await listing->progressed.Wait();
-  co_return listing->status;
 }
 
 io::Task<StatusOr<std::string>> Dataset::ReadLink(Ino ino) {
@@ -297,6 +197,12 @@ io::Task<StatusOr<size_t>> Dataset::Read(Ino ino, uint64_t offset_bytes, std::sp
   // To whoever has the file open it is the same whether the object was replaced or removed.
   if (length.status().code() == StatusCode::kNotFound) co_return Aborted("{}", Message(length.status()));
   co_return length;
+}
+
+void Dataset::ForgetNames() {
+  ++names_forgotten_;
+  catalog_->RemoveUnconfirmed(kRootIno, INT64_MAX);
+  catalog_->SetListed(kRootIno, 0, 0);
 }
 
 void Dataset::SetCacheLimits(std::optional<CacheLimits> limits) {

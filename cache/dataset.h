@@ -4,6 +4,8 @@
 //   eventual    it is asked again when an answer is older than metadata_ttl
 //   strong      it is asked at every look-up and every open
 //
+// Which of them it is, and the TTL, may change at any time; so may the source's names, as a whole (ForgetNames).
+//
 // An inode number stands for one version of one object (cache/catalog.h), so a file that is open keeps its version: a
 // read that needs the source after the object was replaced fails with ABORTED (ESTALE), and never mixes two versions.
 //
@@ -11,9 +13,11 @@
 // Suspends:    Lookup, List, Read, ReadLink, Refresh, Prove.
 // Owns:        its source and catalog, and a reference to each object that is open.
 // Limits:      at most one listing per directory at a time, ListAhead::kMax that nobody waits for; throttles as set.
+//              A look-up or listing begins anew kBeginningsMax times at most.
 // Errors:      the source's; a listing that breaks off leaves what was listed before.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -50,12 +54,14 @@ struct LookupResult {
 class Dataset {
  public:
   static constexpr size_t kUnopenedMax = 1024;
+  static constexpr size_t kBeginningsMax = 8;
 
   static StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options, std::shared_ptr<source::Source> source,
                                                  Cache& cache, io::Loop& loop, ReadLimits& node_limits,
                                                  Counter* throttled_ns);
   ~Dataset();
 
+  // As it was opened; what can change since has an accessor of its own.
   const DatasetOptions& options() const { return options_; }
   const Catalog& catalog() const { return *catalog_; }
   Catalog& catalog() { return *catalog_; }
@@ -63,6 +69,16 @@ class Dataset {
   // nullopt: ask Lookup.
   std::optional<LookupResult> TryLookup(Ino directory, std::string_view name) const;
   io::Task<StatusOr<LookupResult>> Lookup(Ino directory, std::string name);
+  Consistency consistency() const { return consistency_; }
+  // From now on, also of what is known already.
+  void SetConsistency(Consistency consistency, Duration metadata_ttl) {
+    consistency_ = consistency;
+    metadata_ttl_ns_ = metadata_ttl.count();
+  }
+  // The source has other names now: none is known any more. What is open goes on as the version that it is; listings
+  // and look-ups under way begin anew.
+  void ForgetNames();
+
   std::optional<Node> Get(Ino ino) const { return catalog_->Get(ino); }
   Duration valid_for() const;
   // By the clock that says how old names are.
@@ -91,7 +107,7 @@ class Dataset {
   void Closed(Ino ino);
   // ABORTED when the source has another version of the file now.
   io::Task<Status> Confirm(Ino ino);
-  bool must_confirm() const { return options_.consistency == Consistency::kStrong; }
+  bool must_confirm() const { return consistency_ == Consistency::kStrong; }
 
   // nullopt: Read it on the loop.
   std::optional<size_t> TryRead(Ino ino, uint64_t offset_bytes, std::span<std::byte> target);
@@ -143,9 +159,13 @@ class Dataset {
   io::Task<void> RunListingAhead(Ino directory, size_t pages_max);
   io::Task<void> RunListing(Ino directory, std::shared_ptr<Listing> listing);
   io::Task<Status> ListPages(Ino directory, std::shared_ptr<Listing> listing);
+  io::Task<Status> ListOnce(Ino directory, std::shared_ptr<Listing> listing, int64_t started_ns);
   void ForgetUnopened();
 
   const DatasetOptions options_;
+  std::atomic<Consistency> consistency_;
+  std::atomic<int64_t> metadata_ttl_ns_;
+  uint64_t names_forgotten_ = 0;                  // loop; how often
   const std::shared_ptr<source::Source> source_;  // shared with the cache's fills
   std::unique_ptr<Catalog> catalog_;
   Cache& cache_;

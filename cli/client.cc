@@ -16,6 +16,10 @@ std::unique_ptr<admin::v1::Admin::Stub> Connect(const Globals& globals) {
   return admin::v1::Admin::NewStub(ConnectTo(globals.socket));
 }
 
+grpc::Status Mistake(const Status& status) {
+  return {grpc::StatusCode::INVALID_ARGUMENT, std::string(Message(status))};
+}
+
 int Report(const Globals& globals, const grpc::Status& status) { return ReportFrom(globals.socket, status); }
 
 int ReportFrom(const std::string& socket, const grpc::Status& status) {

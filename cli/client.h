@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "common/status.h"
 #include "proto/admin.grpc.pb.h"
 
 namespace sluice::cli {
@@ -32,6 +33,8 @@ std::unique_ptr<admin::v1::Admin::Stub> Connect(const Globals& globals);
 
 // Prints the error to stderr and gives its exit code.
 int Report(const Globals& globals, const grpc::Status& status);
+// Of the command line, for Report.
+grpc::Status Mistake(const Status& status);
 
 // The plugin's socket, by default. Who speaks to it connects and reports by path.
 inline constexpr const char* kCsiSocket = "/var/lib/sluice/csi.sock";

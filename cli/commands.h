@@ -24,6 +24,13 @@ int ShowConfig(const Globals& globals);
 int SetConfig(const Globals& globals, const ConfigFlags& flags);
 int UnsetConfig(const Globals& globals, const ConfigFlags& flags);
 
+struct VolumeFlags {
+  std::string volume;
+  std::vector<std::string> parameters;  // "KEY=VALUE"
+};
+int SetVolume(const Globals& globals, const VolumeFlags& flags);
+int ResetVolume(const Globals& globals, const VolumeFlags& flags);
+
 struct PrewarmFlags {
   std::string dataset;
   std::vector<std::string> patterns;

@@ -1,15 +1,12 @@
 // sluice config show, set, unset.
 #include <fmt/format.h>
 
-#include <map>
-
+#include "cli/arguments.h"
 #include "cli/commands.h"
 #include "common/config_overrides.h"
 
 namespace sluice::cli {
 namespace {
-
-grpc::Status Mistake(const std::string& what) { return {grpc::StatusCode::INVALID_ARGUMENT, what}; }
 
 int Change(const Globals& globals, const ConfigFlags& flags, admin::v1::SetConfigRequest request) {
   request.set_dry_run(flags.dry_run);
@@ -44,16 +41,10 @@ int ShowConfig(const Globals& globals) {
 }
 
 int SetConfig(const Globals& globals, const ConfigFlags& flags) {
-  std::map<std::string, std::string> values;
-  for (const std::string& pair : flags.arguments) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return Report(globals, Mistake(fmt::format("'{}': KEY=VALUE is expected, such as tiers.ssd.quota=300GiB", pair)));
-    }
-    values[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  const auto overrides = ConfigOverrides::Of(std::move(values));
-  if (!overrides.ok()) return Report(globals, Mistake(std::string(Message(overrides.status()))));
+  auto values = ParsePairs(flags.arguments, "tiers.ssd.quota=300GiB");
+  if (!values.ok()) return Report(globals, Mistake(values.status()));
+  const auto overrides = ConfigOverrides::Of(*std::move(values));
+  if (!overrides.ok()) return Report(globals, Mistake(overrides.status()));
   admin::v1::SetConfigRequest request;
   if (!overrides->empty()) request.set_yaml(overrides->ToYaml());
   return Change(globals, flags, std::move(request));

@@ -26,6 +26,7 @@ struct Flags {
   MountFlags mount;
   UpgradeFlags upgrade;
   ConfigFlags config;
+  VolumeFlags volume;
   std::string job;
   std::string limit;
   std::string dataset;
@@ -165,6 +166,21 @@ void AddMountCommands(CLI::App& app, Flags& flags, Action& action) {
   }
 }
 
+void AddVolumeCommands(CLI::App& app, Flags& flags, Action& action) {
+  CLI::App* volume = app.add_subcommand("volume", "One volume's parameters");
+  volume->require_subcommand(1);
+  CLI::App* set = Command(*volume, action, "set", "Give it others while it is in use, and at each of its mounts",
+                          [&] { return SetVolume(flags.globals, flags.volume); });
+  set->add_option("volume", flags.volume.volume, "Volume id")->required();
+  set->add_option("parameters", flags.volume.parameters,
+                  "KEY=VALUE, all of them (docs/volume-parameters.md): what is not named gets its default")
+      ->required();
+  Command(*volume, action, "reset", "From its next mount on what the plugin is told then",
+          [&] { return ResetVolume(flags.globals, flags.volume); })
+      ->add_option("volume", flags.volume.volume, "Volume id")
+      ->required();
+}
+
 void AddUpgradeCommand(CLI::App& app, Flags& flags, Action& action) {
   CLI::App* upgrade = Command(app, action, "upgrade", "Replace the daemon while its volumes are in use",
                               [&] { return Upgrade(flags.globals, flags.upgrade); });
@@ -196,6 +212,7 @@ int Run(int argc, char** argv) {
   AddFileCommands(app, flags, action);
   AddTraceCommands(app, flags, action);
   AddMountCommands(app, flags, action);
+  AddVolumeCommands(app, flags, action);
   AddUpgradeCommand(app, flags, action);
   Command(app, action, "completion", "Print a completion script for bash and zsh", [&] {
     std::cout << Completion(app);

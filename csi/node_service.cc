@@ -1,6 +1,5 @@
 #include "csi/node_service.h"
 
-#include <google/protobuf/util/message_differencer.h>
 #include <spdlog/spdlog.h>
 #include <sys/statvfs.h>
 
@@ -13,7 +12,6 @@
 #include "csi/capabilities.h"
 #include "csi/mount_table.h"
 #include "csi/native_tree.h"
-#include "csi/secrets.h"
 
 namespace sluice::csi {
 namespace {
@@ -71,7 +69,8 @@ void AddUsage(const struct statvfs& fs, v1::NodeGetVolumeStatsResponse* reply) {
 
 }  // namespace
 
-StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec) {
+StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec,
+                                     const StringMap& secret) {
   ASSIGN_OR_RETURN(const auto mount, FindMount(path));
   Pool* const pool = pools_.Serving(spec.volume_id());
   if (mount && !IsFuse(*mount)) {
@@ -79,9 +78,8 @@ StatusOr<bool> NodeService::IsStaged(const std::string& path, const broker::v1::
                               mount->source);
   }
   if (mount && pool != nullptr) {
-    broker::v1::VolumeSpec wanted = spec;
-    wanted.clear_credentials();
-    if (google::protobuf::util::MessageDifferencer::Equals(*pool->SpecOf(spec.volume_id()), wanted)) return true;
+    ASSIGN_OR_RETURN(const bool shows, pool->Shows(spec, secret));
+    if (shows) return true;
     return AlreadyExists("volume {} is staged with other parameters; unstage it first", spec.volume_id());
   }
   // Half of an earlier try, or what a plugin that died has left.
@@ -98,18 +96,24 @@ Status NodeService::Stage(const v1::NodeStageVolumeRequest& request) {
   RETURN_IF_ERROR(Require(request.staging_target_path(), "NodeStageVolume", "staging_target_path"));
   if (!request.has_volume_capability()) return InvalidArgument("NodeStageVolume: 'volume_capability' is missing");
   RETURN_IF_ERROR(CheckCapability(request.volume_capability()));
-  ASSIGN_OR_RETURN(VolumeParameters parameters,
+  ASSIGN_OR_RETURN(const VolumeParameters parameters,
                    ParseVolumeParameters(request.volume_id(), ToMap(request.volume_context())));
-  ASSIGN_OR_RETURN(*parameters.spec.mutable_credentials(), ParseSecrets(ToMap(request.secrets()), parameters.spec));
+  const StringMap secret = ToMap(request.secrets());
   ASSIGN_OR_RETURN(Pool* const pool, pools_.Find(parameters.pool));
   const KeyedLock::Holder turn(turns_, request.volume_id(), kTurnDeadline);
   if (!turn.held()) return TurnTimedOut(request.volume_id());
   if (!pool->WaitReady(kReadyDeadline)) {
     return Unavailable("pool {} has no daemon: {}", parameters.pool, pool->last_failure());
   }
-  ASSIGN_OR_RETURN(const bool staged, IsStaged(request.staging_target_path(), parameters.spec));
+  ASSIGN_OR_RETURN(const bool staged, IsStaged(request.staging_target_path(), parameters.spec, secret));
   if (staged) return absl::OkStatus();
-  return staging_.Mount(request.staging_target_path(), parameters.spec, *pool);
+  ASSIGN_OR_RETURN(const broker::v1::VolumeSpec spec, pool->SpecFor(parameters.spec, secret));
+  RETURN_IF_ERROR(staging_.Mount(request.staging_target_path(), spec, *pool));
+  RETURN_IF_ERROR(pool->TakeSecret(request.volume_id(), secret));
+  ASSIGN_OR_RETURN(const bool shows, pool->Shows(parameters.spec, secret));
+  if (shows) return absl::OkStatus();
+  RETURN_IF_ERROR(pool->Unmount(request.volume_id()));  // the next try clears the mount away
+  return Aborted("volume {} was given other parameters while it was being mounted; try again", request.volume_id());
 }
 
 grpc::Status NodeService::NodeStageVolume(grpc::ServerContext*, const v1::NodeStageVolumeRequest* request,
@@ -163,7 +167,9 @@ StatusOr<Effect> NodeService::PublishStaged(const v1::NodePublishVolumeRequest& 
   if (!staged || !IsFuse(*staged) || pool == nullptr) {
     return FailedPrecondition("volume {} is not staged at {}", request.volume_id(), request.staging_target_path());
   }
-  if (!request.secrets().empty()) RETURN_IF_ERROR(Renew(request, *pool));
+  if (!request.secrets().empty()) {
+    RETURN_IF_ERROR(pool->TakeSecret(request.volume_id(), ToMap(request.secrets())));
+  }
   ASSIGN_OR_RETURN(const auto published, FindMount(request.target_path()));
   if (published) {
     if (Shows(*published, *staged, options.sub_path)) return Effect::kNone;
@@ -173,16 +179,7 @@ StatusOr<Effect> NodeService::PublishStaged(const v1::NodePublishVolumeRequest& 
     }
     RETURN_IF_ERROR(mounter_.Unmount(request.target_path()));  // of an earlier life of the volume
   }
-  return EffectOf(MountAt(request, parameters.spec, options, *pool));
-}
-
-// By what the volume shows now: that says which keys of the Secret it needs.
-Status NodeService::Renew(const v1::NodePublishVolumeRequest& request, Pool& pool) {
-  const auto spec = pool.SpecOf(request.volume_id());
-  if (!spec) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const broker::v1::Credentials credentials, ParseSecrets(ToMap(request.secrets()), *spec));
-  if (!HasCredentials(credentials)) return absl::OkStatus();
-  return pool.RenewCredentials(request.volume_id(), credentials);
+  return EffectOf(MountAt(request, pool->SpecOf(request.volume_id()).value_or(parameters.spec), options, *pool));
 }
 
 // At its target path, natively or as it is staged.

@@ -58,11 +58,10 @@ class NodeService final : public ::csi::v1::Node::Service {
  private:
   Status Stage(const ::csi::v1::NodeStageVolumeRequest& request);
   // True when it is mounted and served as asked for; clears away what is dead.
-  StatusOr<bool> IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec);
+  StatusOr<bool> IsStaged(const std::string& path, const broker::v1::VolumeSpec& spec, const StringMap& secret);
   Status Unstage(const ::csi::v1::NodeUnstageVolumeRequest& request);
   StatusOr<Effect> Publish(const ::csi::v1::NodePublishVolumeRequest& request);
   StatusOr<Effect> PublishStaged(const ::csi::v1::NodePublishVolumeRequest& request);
-  Status Renew(const ::csi::v1::NodePublishVolumeRequest& request, Pool& pool);
   Status MountAt(const ::csi::v1::NodePublishVolumeRequest& request, const broker::v1::VolumeSpec& spec,
                  const Mounter::BindOptions& options, Pool& pool);
   // Mounts the volume's tree in the cache, if it is complete.

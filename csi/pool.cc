@@ -18,7 +18,9 @@ StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
   ASSIGN_OR_RETURN(std::unique_ptr<StagedVolumes> staged,
                    StagedVolumes::Open(fmt::format("{}/staged/{}", options.state_directory, options.name),
                                        fmt::format("{}/{}", options.run_directory, options.name)));
-  std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged)));
+  ASSIGN_OR_RETURN(std::unique_ptr<ChangedParameters> changed_parameters,
+                   ChangedParameters::Open(fmt::format("{}/changed/{}", options.state_directory, options.name)));
+  std::unique_ptr<Pool> pool(new Pool(std::move(options), std::move(staged), std::move(changed_parameters)));
   // What a daemon that is there already was told; the same when there is none.
   auto told = LoadPoolConfigs(pool->ConfigFile(), pool->options_.state_directory);
   pool->found_configs_ = told.ok() && told->contains(pool->name_) ? *std::move(told) : pool->configs_;
@@ -28,17 +30,20 @@ StatusOr<std::unique_ptr<Pool>> Pool::Start(PoolOptions options) {
   return pool;
 }
 
-Pool::Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged)
+Pool::Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged,
+           std::unique_ptr<ChangedParameters> changed_parameters)
     : options_(std::move(options)),
       name_(options_.name),
       uid_(static_cast<uid_t>(options_.configs.at(name_).uid)),
       gid_(static_cast<gid_t>(options_.configs.at(name_).gid)),
       is_attached_(options_.configs.at(name_).attached.has_value()),
       staged_(std::move(staged)),
+      changed_parameters_(std::move(changed_parameters)),
       configs_(options_.configs),
       program_({options_.daemon_program, nullptr}) {
   messages_.SetRate(kMessagesPerSecondMax, Clock::System().Now());
   complaints_.SetRate(kComplaintsPerSecondMax, Clock::System().Now());
+  changes_.SetRate(kChangesPerSecondMax, Clock::System().Now());
 }
 
 PoolConfig Pool::config() const {
@@ -158,6 +163,11 @@ bool Pool::OnMessage(MessageSocket& socket, const broker::v1::Message& message, 
     answer.mutable_backing()->set_id(id.ok() ? *id : 0);
     answer.mutable_backing()->set_code(static_cast<int>(id.status().code()));
     answer.mutable_backing()->set_message(std::string(Message(id.status())));
+    if (const Status sent = socket.Send(answer.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
+  } else if (message.has_change_volume()) {
+    broker::v1::Message answer;
+    answer.set_number(message.number());
+    *answer.mutable_changed_volume() = ChangeVolume(message.change_volume());
     if (const Status sent = socket.Send(answer.SerializeAsString()); !sent.ok()) spdlog::warn("{}", Message(sent));
   } else if (message.has_close_backing()) {
     const std::lock_guard lock(mutex_);

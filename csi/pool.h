@@ -41,6 +41,7 @@
 #include "common/pool_config.h"
 #include "common/token_bucket.h"
 #include "csi/backing_files.h"
+#include "csi/changed_parameters.h"
 #include "csi/daemon_process.h"
 #include "csi/mounter.h"
 #include "csi/replacement.h"
@@ -75,6 +76,7 @@ class Pool {
   static constexpr size_t kStrangersMax = 1024;
   static constexpr uint64_t kMessagesPerSecondMax = 20'000;  // ten times what opening files one after the other makes
   static constexpr uint64_t kComplaintsPerSecondMax = 10;
+  static constexpr uint64_t kChangesPerSecondMax = 1000;  // of volumes; each is a file that is written
   static constexpr uint32_t kProtocolVersion = 3;
 
   // Finds the daemon, or starts it. REQUIRES: the pool has its directories (MakePoolDirectories).
@@ -109,6 +111,14 @@ class Pool {
   // is done again by the next call.
   Status RenewCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials);
 
+  // The volume as it is to be mounted: `spec`, or what it was changed to since, with its credentials.
+  StatusOr<broker::v1::VolumeSpec> SpecFor(const broker::v1::VolumeSpec& spec, const StringMap& secret) const;
+  // Whether the volume is mounted as it is to be, but for what takes effect at its next mount.
+  StatusOr<bool> Shows(const broker::v1::VolumeSpec& spec, const StringMap& secret) const;
+  // The volume's Secret as it is now: newer credentials go to the daemon (RenewCredentials). Nothing happens when the
+  // volume is not served.
+  Status TakeSecret(const std::string& volume_id, const StringMap& secret);
+
   // What is recorded of volumes, of which a plugin after this one will know.
   Status AddPublished(const std::string& volume_id, const broker::v1::PublishedPath& published);
   Status RemovePublished(const std::string& volume_id, const std::string& path);
@@ -140,13 +150,15 @@ class Pool {
     std::string staging_path;
     UniqueFd fuse_fd;
     std::string fuse_init;
+    StringMap secret;          // all of it, as far as this plugin was told; a change may name other keys of it
     bool established = false;  // the daemon has answered FUSE_INIT
     bool is_renewing =
         false;  // whether the daemon has the credentials in `spec` is not known, nor if they are recorded
     BackingFiles backings;
   };
 
-  Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged);
+  Pool(PoolOptions options, std::unique_ptr<StagedVolumes> staged,
+       std::unique_ptr<ChangedParameters> changed_parameters);
   std::string ConfigFile() const;
   StatusOr<PoolConfigs> Configured() const;
   Status Apply(const PoolConfigs& configs);
@@ -170,6 +182,10 @@ class Pool {
   void Resume(MessageSocket& socket, const broker::v1::Hello& hello);
   // Logs what is wrong with a daemon, which may do it on purpose: the log is not filled.
   void Complain(std::string_view what);
+  // What the daemon is answered.
+  broker::v1::ChangedVolume ChangeVolume(const broker::v1::ChangeVolume& request);
+  StringMap ChangedOf(const std::string& volume_id) const;
+  Status TryChange(const broker::v1::ChangeVolume& request, broker::v1::ChangedVolume* changed);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   struct Answer {
     broker::v1::Result result;
@@ -198,11 +214,13 @@ class Pool {
   bool hangs_ = false;               // it says nothing any more; the same
   TokenBucket messages_;             // from it; the same
   TokenBucket complaints_;           // about it; the same
+  TokenBucket changes_;              // that it asks for; the same
   std::set<std::string> strangers_;  // that it serves and should not, kStrangersMax of them; the same
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   // GUARDED_BY mutex_
   const std::unique_ptr<StagedVolumes> staged_;
+  const std::unique_ptr<ChangedParameters> changed_parameters_;
   PoolConfigs configs_;              // that the daemon has, or will when it is started
   PoolConfigs found_configs_;        // of a daemon that was there before this plugin
   MessageSocket* socket_ = nullptr;  // null: no daemon answers

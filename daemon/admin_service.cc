@@ -148,6 +148,14 @@ grpc::Status AdminService::SetConfig(grpc::ServerContext*, const admin::v1::SetC
   return grpc::Status::OK;
 }
 
+grpc::Status AdminService::SetVolume(grpc::ServerContext*, const admin::v1::SetVolumeRequest* request,
+                                     admin::v1::SetVolumeResponse* reply) {
+  auto set = context_.changer.Set(*request);
+  if (!set.ok()) return ToGrpc(set.status());
+  *reply = *std::move(set);
+  return grpc::Status::OK;
+}
+
 void AdminService::ShowConfig(const OverriddenConfig& config, admin::v1::Config* out) const {
   out->set_yaml(ToYaml(config.in_force(), config.overrides().keys()));
   if (!config.overrides().empty()) out->set_overrides(config.overrides().ToYaml());

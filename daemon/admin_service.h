@@ -7,6 +7,7 @@
 #include "daemon/live_config.h"
 #include "daemon/mounts.h"
 #include "daemon/prewarm.h"
+#include "daemon/volume_changer.h"
 #include "proto/admin.grpc.pb.h"
 
 namespace sluice::daemon {
@@ -17,6 +18,7 @@ struct AdminContext {
   Mounts& mounts;
   Prewarmer& prewarmer;
   cache::Cache& cache;
+  VolumeChanger& changer;
   cache::PublishedTrees& trees;
   cache::ReadLimits& node_limits;
   io::Loop& loop;
@@ -39,6 +41,7 @@ class AdminService final : public admin::v1::Admin::Service {
   SLUICE_ADMIN_CALL(GetMetrics, GetMetricsRequest, Metrics);
   SLUICE_ADMIN_CALL(GetConfig, GetConfigRequest, Config);
   SLUICE_ADMIN_CALL(SetConfig, SetConfigRequest, Config);
+  SLUICE_ADMIN_CALL(SetVolume, SetVolumeRequest, SetVolumeResponse);
   SLUICE_ADMIN_CALL(StartPrewarm, StartPrewarmRequest, Job);
   SLUICE_ADMIN_CALL(ListJobs, ListJobsRequest, ListJobsResponse);
   SLUICE_ADMIN_CALL(CancelJob, JobRequest, Job);

@@ -103,6 +103,8 @@ void BrokerClient::ResumedOne() {
 bool BrokerClient::TakeAtOnce(const Connection& connection, broker::v1::Message& message) {
   if (message.has_backing()) {
     backings_.OnAnswer(message.number(), std::move(*message.mutable_backing()));
+  } else if (message.has_changed_volume()) {
+    changer_.OnAnswer(message.number(), std::move(*message.mutable_changed_volume()));
   } else if (message.has_ping()) {
     loop_.Post([connection, number = message.number()] {
       broker::v1::Message alive;

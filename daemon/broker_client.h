@@ -22,6 +22,7 @@
 #include "daemon/mounts.h"
 #include "daemon/prewarm.h"
 #include "daemon/tree_prover.h"
+#include "daemon/volume_changer.h"
 #include "io/blocking_pool.h"
 
 namespace sluice::daemon {
@@ -37,8 +38,8 @@ class BrokerClient {
 
   // `on_resumed` is called for each plugin, when what was mounted before it came is served.
   BrokerClient(BrokerSocket& socket, BrokerLink& link, Mounts& mounts, Prewarmer& prewarmer,
-               cache::PublishedTrees& trees, TreeProver& prover, BackingClient& backings, io::Loop& loop,
-               std::function<void()> on_resumed)
+               cache::PublishedTrees& trees, TreeProver& prover, BackingClient& backings, VolumeChanger& changer,
+               io::Loop& loop, std::function<void()> on_resumed)
       : socket_(socket),
         link_(link),
         mounts_(mounts),
@@ -46,6 +47,7 @@ class BrokerClient {
         trees_(trees),
         prover_(prover),
         backings_(backings),
+        changer_(changer),
         loop_(loop),
         on_resumed_(std::move(on_resumed)) {}
 
@@ -82,6 +84,7 @@ class BrokerClient {
   cache::PublishedTrees& trees_;
   TreeProver& prover_;
   BackingClient& backings_;
+  VolumeChanger& changer_;
   io::Loop& loop_;
   const std::function<void()> on_resumed_;
   std::optional<io::BlockingPool> workers_;

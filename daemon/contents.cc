@@ -1,6 +1,7 @@
 #include "daemon/contents.h"
 
 #include <fmt/ranges.h>
+#include <google/protobuf/util/message_differencer.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -138,6 +139,10 @@ std::string MountsFingerprint(const VolumeSpec& spec) {
     }
   }
   return cache::ObjectId::Of({all, "", "", 0, 0}).Hex();
+}
+
+bool HaveSameMounts(const VolumeSpec& a, const VolumeSpec& b) {
+  return std::ranges::equal(MountsOf(a), MountsOf(b), &google::protobuf::util::MessageDifferencer::Equals);
 }
 
 std::string IdentityOf(const VolumeSpec& spec) {

@@ -61,6 +61,9 @@ std::string SourceText(const broker::v1::VolumeSpec& spec);
 // The same for the same mounts; "" of a volume that shows the one source it was made for.
 std::string MountsFingerprint(const broker::v1::VolumeSpec& spec);
 
+// They show the same, with credentials by the same keys.
+bool HaveSameMounts(const broker::v1::VolumeSpec& a, const broker::v1::VolumeSpec& b);
+
 // Whose objects the volume's are in the cache: volumes of one identity share them.
 std::string IdentityOf(const broker::v1::VolumeSpec& spec);
 

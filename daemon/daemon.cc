@@ -85,6 +85,7 @@ struct Daemon::Parts {
   std::unique_ptr<TreeProver> prover;
   std::unique_ptr<Prewarmer> prewarmer;
   std::unique_ptr<Scrubber> scrubber;
+  std::unique_ptr<VolumeChanger> changer;
   std::unique_ptr<LiveConfig> live_config;
   std::unique_ptr<AdminService> admin_service;
   std::unique_ptr<AdminSocket> admin_socket;
@@ -142,14 +143,16 @@ Status Daemon::Parts::Open() {
     loop.Run();
   });
   ASSIGN_OR_RETURN(broker_socket, BrokerSocket::Listen(directory + "/broker.sock"));
+  changer = std::make_unique<VolumeChanger>(broker_link, *mounts);
   broker = std::make_unique<BrokerClient>(*broker_socket, broker_link, *mounts, *prewarmer, *trees, *prover, backings,
-                                          loop, [this] { loop.Post([this] { OnResumed(); }); });
+                                          *changer, loop, [this] { loop.Post([this] { OnResumed(); }); });
   live_config = std::make_unique<LiveConfig>(options.config, LiveConfig::Parts{*cache, *mounts, *scrubber, loop});
   admin_service = std::make_unique<AdminService>(AdminContext{.config = *live_config,
                                                               .restart = [this] { broker->Stop(); },
                                                               .mounts = *mounts,
                                                               .prewarmer = *prewarmer,
                                                               .cache = *cache,
+                                                              .changer = *changer,
                                                               .trees = *trees,
                                                               .node_limits = node_limits,
                                                               .loop = loop,

@@ -28,6 +28,13 @@ std::shared_ptr<Contents> Mount::contents() const {
   return contents_;
 }
 
+void Mount::Become(const broker::v1::VolumeSpec& spec, std::shared_ptr<Contents> contents) {
+  if (contents != nullptr) source_->Replace(contents->parts());
+  const std::lock_guard lock(mutex_);
+  spec_ = WithoutCredentials(spec);
+  if (contents != nullptr) contents_ = std::move(contents);
+}
+
 broker::v1::VolumeSpec Mount::SpecWithCredentials() const {
   const std::lock_guard lock(mutex_);
   broker::v1::VolumeSpec spec = *spec_;

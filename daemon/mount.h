@@ -31,6 +31,9 @@ class Mount {
   // The same with credentials, for who goes on with the mount.
   broker::v1::VolumeSpec SpecWithCredentials() const;
 
+  // It is this from now on; `contents` null: it shows what it did. On the loop.
+  void Become(const broker::v1::VolumeSpec& spec, std::shared_ptr<Contents> contents);
+
   // What the dataset reads from.
   const std::shared_ptr<source::JoinedSource>& source() const { return source_; }
 

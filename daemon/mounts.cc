@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "common/suggest.h"
 #include "daemon/volume_cache.h"
@@ -20,7 +21,11 @@ cache::Consistency ConsistencyOf(const std::string& name) {
 
 }  // namespace
 
-Status Mounts::OpenDataset(const broker::v1::Mount& request, Mount& mount) {
+StatusOr<std::shared_ptr<Contents>> Mounts::OpenContents(const broker::v1::VolumeSpec& spec) const {
+  return Contents::Open(spec, {context_.sources, context_.retry, context_.source_directories});
+}
+
+StatusOr<bool> Mounts::OpenDataset(const broker::v1::Mount& request, Mount& mount) {
   const broker::v1::VolumeSpec& spec = request.volume();
   cache::DatasetOptions options;
   options.name = spec.volume_id();
@@ -34,17 +39,16 @@ Status Mounts::OpenDataset(const broker::v1::Mount& request, Mount& mount) {
   options.keep = catalog.keep;
   ASSIGN_OR_RETURN(mount.dataset, cache::Dataset::Open(std::move(options), mount.source(), context_.cache,
                                                        context_.loop, context_.node_limits, &context_.throttled_ns));
-  return absl::OkStatus();
+  return catalog.is_outdated;
 }
 
 StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request, UniqueFd fuse_fd) {
   const broker::v1::VolumeSpec& spec = request.volume();
-  ASSIGN_OR_RETURN(std::shared_ptr<Contents> contents,
-                   Contents::Open(spec, {context_.sources, context_.retry, context_.source_directories}));
+  ASSIGN_OR_RETURN(std::shared_ptr<Contents> contents, OpenContents(spec));
   if (!request.resume() && !request.restored()) RETURN_IF_ERROR(io::CallOn(context_.loop, contents->Check()));
   const auto mount = std::make_shared<Mount>(spec, std::move(contents));
   mount->fuse_init = request.fuse_init();
-  RETURN_IF_ERROR(OpenDataset(request, *mount));
+  ASSIGN_OR_RETURN(const bool is_outdated, OpenDataset(request, *mount));
   // In force before anything is read.
   io::RunOn(context_.loop, [&] { mount->dataset->SetCacheLimits(mount->dataset->cache_limits()); });
   absl::Cleanup end_limits = [&] { io::RunOn(context_.loop, [&] { mount->dataset->EndCacheLimits(); }); };
@@ -65,7 +69,23 @@ StatusOr<std::shared_ptr<Mount>> Mounts::Create(const broker::v1::Mount& request
       fuse::Session::Start(std::move(fuse_fd), request.fuse_init(), std::move(session), *mount->dataset, context_.cache,
                            context_.loop, context_.backings, {context_.session_metrics, context_.open_files_metrics}));
   std::move(end_limits).Cancel();
+  if (is_outdated) {
+    ForgetNames(*mount);
+    catalogs_.SetMounts(spec);
+  }
   return mount;
+}
+
+// The kernel's names go, too.
+void Mounts::ForgetNames(Mount& mount) {
+  std::vector<std::string> names;
+  for (const auto& node : mount.dataset->catalog().Children(cache::kRootIno, 0, SIZE_MAX))
+    names.push_back(node.entry.name);
+  for (const broker::v1::VolumeMount& shown : mount.spec()->mounts()) {
+    names.push_back(shown.path().substr(0, shown.path().find('/')));
+  }
+  io::RunOn(context_.loop, [&] { mount.dataset->ForgetNames(); });
+  mount.session->ForgetNames(names);
 }
 
 Status Mounts::Add(const broker::v1::Mount& request, UniqueFd fuse_fd) {
@@ -122,12 +142,43 @@ Status Mounts::Remove(const std::string& volume_id) {
   return absl::OkStatus();
 }
 
-Status Mounts::Renew(const broker::v1::RenewCredentials& request) {
+std::shared_ptr<Mount> Mounts::FindById(const std::string& volume_id) const {
   const std::lock_guard lock(mutex_);
-  const auto found = mounts_.find(request.volume_id());
-  if (found == mounts_.end()) return NotFound("volume {} is not served", request.volume_id());
-  found->second->contents()->Renew(request.credentials());
+  const auto found = mounts_.find(volume_id);
+  return found == mounts_.end() ? nullptr : found->second;
+}
+
+Status Mounts::Renew(const broker::v1::RenewCredentials& request) {
+  const auto mount = FindById(request.volume_id());
+  if (mount == nullptr) return NotFound("volume {} is not served", request.volume_id());
+  mount->contents()->Renew(request.credentials());
   spdlog::info("volume {} has new credentials", request.volume_id());
+  return absl::OkStatus();
+}
+
+Status Mounts::Change(const broker::v1::VolumeSpec& spec, const std::function<Status()>& commit) {
+  const auto found = FindById(spec.volume_id());
+  if (found == nullptr) return NotFound("volume {} is not served", spec.volume_id());
+  Mount& mount = *found;
+  const Mount::Spec before = mount.spec();
+  ASSIGN_OR_RETURN(std::optional<cache::CacheLimits> limits, CacheLimitsOf(spec));
+  std::shared_ptr<Contents> contents;
+  if (!HaveSameMounts(*before, spec)) {
+    ASSIGN_OR_RETURN(contents, OpenContents(spec));
+    RETURN_IF_ERROR(io::CallOn(context_.loop, contents->Check()));
+  }
+  RETURN_IF_ERROR(commit());
+  const bool has_other_names = contents != nullptr || before->consistency() != spec.consistency() ||
+                               before->metadata_ttl_ns() != spec.metadata_ttl_ns();
+  io::RunOn(context_.loop, [&] {
+    mount.Become(spec, std::move(contents));
+    mount.dataset->SetConsistency(ConsistencyOf(spec.consistency()), Duration(spec.metadata_ttl_ns()));
+    mount.dataset->SetCacheLimits(std::move(limits));
+  });
+  mount.contents()->Renew(spec.credentials());
+  if (has_other_names) ForgetNames(mount);
+  catalogs_.SetMounts(spec);
+  spdlog::info("volume {} is changed: {}", spec.volume_id(), SourceText(spec));
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,6 +53,10 @@ class Mounts {
   Status Remove(const std::string& volume_id);
   // From its next request to the source on. NOT_FOUND when it is not there.
   Status Renew(const broker::v1::RenewCredentials& request);
+  // Makes a mounted volume what `spec` says, with its credentials, from now on. What is open goes on. `commit` is
+  // called when nothing can go wrong any more but itself: an error, its own too, has changed nothing. NOT_FOUND when
+  // the volume is not there; INVALID_ARGUMENT, or a source's error.
+  Status Change(const broker::v1::VolumeSpec& spec, const std::function<Status()>& commit);
   // Of every session from now on, and of those to come. Not on the loop.
   void SetSessionLimits(size_t threads, uint64_t push_bytes_max);
   // Ends all sessions; the mounts stay the plugin's, and the next daemon goes on with them.
@@ -59,6 +64,8 @@ class Mounts {
 
   // By volume id, or by the source when exactly one mount has it. NOT_FOUND with what there is.
   StatusOr<std::shared_ptr<Mount>> Find(const std::string& dataset) const;
+  // Null when no mount has the id.
+  std::shared_ptr<Mount> FindById(const std::string& volume_id) const;
   std::vector<std::shared_ptr<Mount>> All() const;
   std::vector<admin::v1::FailedMount> Failures() const { return failed_.All(); }
   // What each volume has of each tier, for the metrics.
@@ -69,7 +76,10 @@ class Mounts {
  private:
   Status TryAdd(const broker::v1::Mount& request, UniqueFd fuse_fd);
   StatusOr<std::shared_ptr<Mount>> Create(const broker::v1::Mount& request, UniqueFd fuse_fd);
-  Status OpenDataset(const broker::v1::Mount& request, Mount& mount);
+  // True: its names are those of other mounts.
+  StatusOr<bool> OpenDataset(const broker::v1::Mount& request, Mount& mount);
+  StatusOr<std::shared_ptr<Contents>> OpenContents(const broker::v1::VolumeSpec& spec) const;
+  void ForgetNames(Mount& mount);
   void Close(Mount& mount);
   void LimitSession(Mount& mount) const;
 

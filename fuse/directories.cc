@@ -114,7 +114,7 @@ void ReadDirAny(ReadDirRequest r) {
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t, fuse_file_info* file) {
   // What is immutable may stay in the kernel's own listing, and needs no opening: the kernel hears it once.
-  const bool immutable = Of(request).dataset().options().consistency == cache::Consistency::kImmutable;
+  const bool immutable = Of(request).dataset().consistency() == cache::Consistency::kImmutable;
   immutable ? fuse_reply_err(request, ENOSYS) : fuse_reply_open(request, file);
 }
 

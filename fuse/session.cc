@@ -186,6 +186,15 @@ void Session::AwaitServers(size_t count) {
 
 int Session::fuse_fd() const { return fuse_session_fd(session_); }
 
+void Session::ForgetNames(const std::vector<std::string>& names) {
+  if (fuse_lowlevel_notify_increment_epoch(session_) != 0) {
+    for (const std::string& name : names) {
+      fuse_lowlevel_notify_inval_entry(session_, cache::kRootIno, name.c_str(), name.size());
+    }
+  }
+  fuse_lowlevel_notify_inval_inode(session_, cache::kRootIno, 0, 0);  // its listing
+}
+
 void Session::Stop() {
   push_.Stop();
   const std::lock_guard lock(servers_mutex_);

@@ -5,7 +5,7 @@
 // kernel does not know, so that the answer is ignored, and then the kernel is told to send again whatever it waits for.
 //
 // Threads:     Start and the destructor on one thread that is not the loop; `threads` of its own read requests.
-//              SetThreads and SetPushBytes from any thread but the loop and these.
+//              SetThreads, SetPushBytes and ForgetNames from any thread but the loop and these.
 // Owns:        the descriptor and its threads. The dataset, the loop and the metrics must outlive it.
 // Limits:      kRequestBytesMax per read; kBackgroundMax requests that the kernel sends without a waiting reader.
 // Errors:      Start: FAILED_PRECONDITION when the kernel or libfuse refuses the session.
@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -82,6 +83,10 @@ class Session {
   // From now on. At least one thread; returns when those that are too many have gone.
   void SetThreads(size_t count);
   void SetPushBytes(uint64_t bytes_max) { push_.SetBytesMax(bytes_max); }
+
+  // The kernel asks for every name again. `names` are those in the root that it may know: kernels before 6.16 have to
+  // be told of each. Not on the loop, and in no request: the kernel waits for answers to others.
+  void ForgetNames(const std::vector<std::string>& names);
 
   // False: the kernel has ended the connection; it was unmounted.
   bool serving() const { return serving_ > 0; }

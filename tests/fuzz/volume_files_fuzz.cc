@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "csi/changed_parameters.h"
 #include "csi/staged_volumes.h"
 #include "csi/volume_records.h"
 #include "tests/fuzz/fuzz.h"
@@ -59,6 +60,17 @@ void CheckStaged(const Directories& directories) {
   }
 }
 
+void CheckChanged(const Directories& directories) {
+  const auto changed = *ChangedParameters::Open(directories.read);
+  for (const std::string& id : changed->Ids()) {
+    const StringMap parameters = changed->Find(id);
+    Expect(!id.empty(), "a volume has an id");
+    if (parameters.empty()) continue;
+    Expect((*ChangedParameters::Open(directories.written))->Put(id, parameters).ok(), "what was read can be written");
+    Expect((*ChangedParameters::Open(directories.written))->Find(id) == parameters, "and is the same");
+  }
+}
+
 }  // namespace
 }  // namespace sluice::csi
 
@@ -70,5 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   directories.Clear();
   std::ofstream(directories.read + "/x.json") << sluice::fuzz::TextOf(data, size);
   sluice::csi::CheckStaged(directories);
+  directories.Clear();
+  std::ofstream(directories.read + "/x.json") << sluice::fuzz::TextOf(data, size);
+  sluice::csi::CheckChanged(directories);
   return 0;
 }

@@ -163,6 +163,48 @@ TEST_F(DatasetTest, StrongAsksEveryTime) {
   EXPECT_FALSE(Lookup("a"));
 }
 
+TEST_F(DatasetTest, ConsistencyChangesForWhatIsKnownToo) {
+  Open(Consistency::kImmutable);
+  source->files = {{"a", "1"}};
+  EXPECT_EQ(Names(), (std::vector<std::string>{"a"}));
+  source->files = {{"b", "1"}};
+  EXPECT_EQ(Names(), (std::vector<std::string>{"a"}));
+  dataset->SetConsistency(Consistency::kStrong, 0s);
+  EXPECT_EQ(Names(), (std::vector<std::string>{"b"}));
+  EXPECT_TRUE(dataset->must_confirm());
+  dataset->SetConsistency(Consistency::kEventual, 7s);
+  EXPECT_EQ(dataset->valid_for(), Duration(7s));
+}
+
+TEST_F(DatasetTest, ForgottenNamesAreAskedForAnewAndOpenFilesStay) {
+  Open(Consistency::kImmutable);
+  source->files = {{"a", "1"}, {"d/b", "2"}};
+  const auto before = Lookup("a");
+  ASSERT_OK(dataset->ObjectOf(before->ino).status());
+  EXPECT_EQ(Names().size(), 2u);
+  dataset->ForgetNames();
+  EXPECT_FALSE(dataset->TryLookup(kRootIno, "a").has_value());
+  EXPECT_FALSE(dataset->TryChildren(kRootIno, 0, 10).has_value());
+  source->files = {{"a", "another"}};
+  EXPECT_EQ(Names(), (std::vector<std::string>{"a"}));
+  EXPECT_NE(Lookup("a")->ino, before->ino);
+  EXPECT_EQ(dataset->Get(before->ino)->entry.size_bytes, 1u);
+  EXPECT_EQ(dataset->catalog().totals().files, 1u);
+}
+
+TEST_F(DatasetTest, AListingUnderWayBeginsAnewWhenNamesAreForgotten) {
+  Open(Consistency::kImmutable);
+  for (int i = 0; i < 20; ++i) source->files["old" + std::to_string(100 + i)] = "x";
+  loop.Post([this] {
+    loop.After(1us, [this] {
+      source->files = {{"new", "1"}};
+      dataset->ForgetNames();
+    });
+  });
+  EXPECT_EQ(Names(), (std::vector<std::string>{"new"}));
+  EXPECT_GT(source->lists, 1u);
+}
+
 TEST_F(DatasetTest, AListingThatBreaksOffLeavesWhatWasThere) {
   Open(Consistency::kEventual);
   source->files = {{"a", "1"}, {"b", "2"}};

@@ -1,0 +1,91 @@
+// Pool: volumes that are given other parameters, or a newer Secret.
+#include <google/protobuf/util/message_differencer.h>
+#include <spdlog/spdlog.h>
+
+#include "csi/pool.h"
+#include "csi/secrets.h"
+#include "csi/volume_change.h"
+
+namespace sluice::csi {
+
+StatusOr<broker::v1::VolumeSpec> Pool::SpecFor(const broker::v1::VolumeSpec& spec, const StringMap& secret) const {
+  const StringMap changed = ChangedOf(spec.volume_id());
+  broker::v1::VolumeSpec result = spec;
+  if (changed.empty()) {
+    ASSIGN_OR_RETURN(*result.mutable_credentials(), ParseSecrets(secret, spec));
+    return result;
+  }
+  const auto given = SpecWith(spec, changed, secret);
+  RETURN_IF_ERROR(Annotate(given.status(), "the parameters that the volume was given since"));
+  return *given;
+}
+
+StatusOr<bool> Pool::Shows(const broker::v1::VolumeSpec& spec, const StringMap& secret) const {
+  const StringMap changed = ChangedOf(spec.volume_id());
+  const auto mounted = SpecOf(spec.volume_id());
+  if (!mounted) return false;
+  broker::v1::VolumeSpec wanted = spec;
+  if (!changed.empty()) {
+    ASSIGN_OR_RETURN(VolumeChange change, ChangeOf(*mounted, changed, secret));
+    wanted = std::move(change.spec);
+  }
+  wanted.clear_credentials();
+  return google::protobuf::util::MessageDifferencer::Equals(*mounted, wanted);
+}
+
+StringMap Pool::ChangedOf(const std::string& volume_id) const {
+  const std::lock_guard lock(mutex_);
+  return changed_parameters_->Find(volume_id);
+}
+
+Status Pool::TakeSecret(const std::string& volume_id, const StringMap& secret) {
+  broker::v1::VolumeSpec spec;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = volumes_.find(volume_id);
+    if (found == volumes_.end()) return absl::OkStatus();
+    found->second.secret = secret;
+    spec = found->second.spec;
+  }
+  ASSIGN_OR_RETURN(const broker::v1::Credentials credentials, ParseSecrets(secret, spec));
+  if (!HasCredentials(credentials)) return absl::OkStatus();
+  return RenewCredentials(volume_id, credentials);
+}
+
+broker::v1::ChangedVolume Pool::ChangeVolume(const broker::v1::ChangeVolume& request) {
+  broker::v1::ChangedVolume changed;
+  const Instant now = Clock::System().Now();
+  Status status = ResourceExhausted("more than {} changes of volumes a second; try again", kChangesPerSecondMax);
+  if (changes_.Delay(now) == Duration(0)) {
+    changes_.Spend(1, now);
+    status = TryChange(request, &changed);
+  }
+  changed.set_code(static_cast<int>(status.code()));
+  changed.set_message(std::string(Message(status)));
+  return changed;
+}
+
+Status Pool::TryChange(const broker::v1::ChangeVolume& request, broker::v1::ChangedVolume* changed) {
+  const StringMap parameters(request.parameters().begin(), request.parameters().end());
+  const std::string& id = request.volume_id();
+  const std::lock_guard lock(mutex_);
+  const auto found = volumes_.find(id);
+  if (found == volumes_.end() || parameters.empty()) {
+    if (!parameters.empty()) RETURN_IF_ERROR(ParseVolumeParameters(id, parameters).status());
+    return request.check_only() ? absl::OkStatus() : changed_parameters_->Put(id, parameters);
+  }
+  Volume& volume = found->second;
+  if (!volume.established) return Unavailable("volume {} is being mounted; try again", id);
+  const StringMap secret = volume.secret.empty() ? SecretOf(volume.spec.credentials()) : volume.secret;
+  ASSIGN_OR_RETURN(VolumeChange change, ChangeOf(volume.spec, parameters, secret));
+  changed->mutable_unchanged()->Add(change.unchanged.begin(), change.unchanged.end());
+  *changed->mutable_volume() = change.spec;
+  if (request.check_only()) return absl::OkStatus();
+  RETURN_IF_ERROR(changed_parameters_->Put(id, parameters));
+  volume.spec = std::move(change.spec);
+  RETURN_IF_ERROR(staged_->Put(volume.spec, volume.staging_path));
+  spdlog::info("volume {} has other parameters", id);
+  return absl::OkStatus();
+}
+
+}  // namespace sluice::csi
