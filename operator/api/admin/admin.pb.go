@@ -82,7 +82,7 @@ func (x Job_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Job_State.Descriptor instead.
 func (Job_State) EnumDescriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{20, 0}
+	return file_proto_admin_proto_rawDescGZIP(), []int{22, 0}
 }
 
 type GetStatusRequest struct {
@@ -297,6 +297,110 @@ func (x *Tier) GetFailure() string {
 	return ""
 }
 
+type SetVolumeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	VolumeId      string                 `protobuf:"bytes,1,opt,name=volume_id,json=volumeId,proto3" json:"volume_id,omitempty"`
+	Parameters    map[string]string      `protobuf:"bytes,2,rep,name=parameters,proto3" json:"parameters,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // all of them; empty: from its next mount on, what the plugin is told then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVolumeRequest) Reset() {
+	*x = SetVolumeRequest{}
+	mi := &file_proto_admin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVolumeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVolumeRequest) ProtoMessage() {}
+
+func (x *SetVolumeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_admin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVolumeRequest.ProtoReflect.Descriptor instead.
+func (*SetVolumeRequest) Descriptor() ([]byte, []int) {
+	return file_proto_admin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SetVolumeRequest) GetVolumeId() string {
+	if x != nil {
+		return x.VolumeId
+	}
+	return ""
+}
+
+func (x *SetVolumeRequest) GetParameters() map[string]string {
+	if x != nil {
+		return x.Parameters
+	}
+	return nil
+}
+
+type SetVolumeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mounted       bool                   `protobuf:"varint,1,opt,name=mounted,proto3" json:"mounted,omitempty"`    // false: nothing to change but what the next mount begins with
+	Unchanged     []string               `protobuf:"bytes,2,rep,name=unchanged,proto3" json:"unchanged,omitempty"` // parameters that are other ones now, and hold from the next mount on only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVolumeResponse) Reset() {
+	*x = SetVolumeResponse{}
+	mi := &file_proto_admin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVolumeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVolumeResponse) ProtoMessage() {}
+
+func (x *SetVolumeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_admin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVolumeResponse.ProtoReflect.Descriptor instead.
+func (*SetVolumeResponse) Descriptor() ([]byte, []int) {
+	return file_proto_admin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SetVolumeResponse) GetMounted() bool {
+	if x != nil {
+		return x.Mounted
+	}
+	return false
+}
+
+func (x *SetVolumeResponse) GetUnchanged() []string {
+	if x != nil {
+		return x.Unchanged
+	}
+	return nil
+}
+
 type ListMountsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -305,7 +409,7 @@ type ListMountsRequest struct {
 
 func (x *ListMountsRequest) Reset() {
 	*x = ListMountsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[3]
+	mi := &file_proto_admin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +421,7 @@ func (x *ListMountsRequest) String() string {
 func (*ListMountsRequest) ProtoMessage() {}
 
 func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[3]
+	mi := &file_proto_admin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +434,7 @@ func (x *ListMountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsRequest.ProtoReflect.Descriptor instead.
 func (*ListMountsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{3}
+	return file_proto_admin_proto_rawDescGZIP(), []int{5}
 }
 
 type ListMountsResponse struct {
@@ -343,7 +447,7 @@ type ListMountsResponse struct {
 
 func (x *ListMountsResponse) Reset() {
 	*x = ListMountsResponse{}
-	mi := &file_proto_admin_proto_msgTypes[4]
+	mi := &file_proto_admin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +459,7 @@ func (x *ListMountsResponse) String() string {
 func (*ListMountsResponse) ProtoMessage() {}
 
 func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[4]
+	mi := &file_proto_admin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +472,7 @@ func (x *ListMountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMountsResponse.ProtoReflect.Descriptor instead.
 func (*ListMountsResponse) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{4}
+	return file_proto_admin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListMountsResponse) GetMounts() []*Mount {
@@ -398,7 +502,7 @@ type FailedMount struct {
 
 func (x *FailedMount) Reset() {
 	*x = FailedMount{}
-	mi := &file_proto_admin_proto_msgTypes[5]
+	mi := &file_proto_admin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +514,7 @@ func (x *FailedMount) String() string {
 func (*FailedMount) ProtoMessage() {}
 
 func (x *FailedMount) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[5]
+	mi := &file_proto_admin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +527,7 @@ func (x *FailedMount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailedMount.ProtoReflect.Descriptor instead.
 func (*FailedMount) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{5}
+	return file_proto_admin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FailedMount) GetVolumeId() string {
@@ -484,7 +588,7 @@ type Mount struct {
 
 func (x *Mount) Reset() {
 	*x = Mount{}
-	mi := &file_proto_admin_proto_msgTypes[6]
+	mi := &file_proto_admin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +600,7 @@ func (x *Mount) String() string {
 func (*Mount) ProtoMessage() {}
 
 func (x *Mount) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[6]
+	mi := &file_proto_admin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +613,7 @@ func (x *Mount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mount.ProtoReflect.Descriptor instead.
 func (*Mount) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{6}
+	return file_proto_admin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Mount) GetVolumeId() string {
@@ -657,7 +761,7 @@ type CacheLimit struct {
 
 func (x *CacheLimit) Reset() {
 	*x = CacheLimit{}
-	mi := &file_proto_admin_proto_msgTypes[7]
+	mi := &file_proto_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +773,7 @@ func (x *CacheLimit) String() string {
 func (*CacheLimit) ProtoMessage() {}
 
 func (x *CacheLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[7]
+	mi := &file_proto_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +786,7 @@ func (x *CacheLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CacheLimit.ProtoReflect.Descriptor instead.
 func (*CacheLimit) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{7}
+	return file_proto_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CacheLimit) GetQuotaBytes() uint64 {
@@ -714,7 +818,7 @@ type GetStatsRequest struct {
 
 func (x *GetStatsRequest) Reset() {
 	*x = GetStatsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[8]
+	mi := &file_proto_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +830,7 @@ func (x *GetStatsRequest) String() string {
 func (*GetStatsRequest) ProtoMessage() {}
 
 func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[8]
+	mi := &file_proto_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +843,7 @@ func (x *GetStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatsRequest.ProtoReflect.Descriptor instead.
 func (*GetStatsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{8}
+	return file_proto_admin_proto_rawDescGZIP(), []int{10}
 }
 
 type Stats struct {
@@ -761,7 +865,7 @@ type Stats struct {
 
 func (x *Stats) Reset() {
 	*x = Stats{}
-	mi := &file_proto_admin_proto_msgTypes[9]
+	mi := &file_proto_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +877,7 @@ func (x *Stats) String() string {
 func (*Stats) ProtoMessage() {}
 
 func (x *Stats) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[9]
+	mi := &file_proto_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +890,7 @@ func (x *Stats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stats.ProtoReflect.Descriptor instead.
 func (*Stats) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{9}
+	return file_proto_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Stats) GetTiers() []*Tier {
@@ -874,7 +978,7 @@ type GetMetricsRequest struct {
 
 func (x *GetMetricsRequest) Reset() {
 	*x = GetMetricsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[10]
+	mi := &file_proto_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +990,7 @@ func (x *GetMetricsRequest) String() string {
 func (*GetMetricsRequest) ProtoMessage() {}
 
 func (x *GetMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[10]
+	mi := &file_proto_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1003,7 @@ func (x *GetMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetricsRequest.ProtoReflect.Descriptor instead.
 func (*GetMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{10}
+	return file_proto_admin_proto_rawDescGZIP(), []int{12}
 }
 
 type Metrics struct {
@@ -911,7 +1015,7 @@ type Metrics struct {
 
 func (x *Metrics) Reset() {
 	*x = Metrics{}
-	mi := &file_proto_admin_proto_msgTypes[11]
+	mi := &file_proto_admin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -923,7 +1027,7 @@ func (x *Metrics) String() string {
 func (*Metrics) ProtoMessage() {}
 
 func (x *Metrics) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[11]
+	mi := &file_proto_admin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -936,7 +1040,7 @@ func (x *Metrics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metrics.ProtoReflect.Descriptor instead.
 func (*Metrics) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{11}
+	return file_proto_admin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Metrics) GetText() string {
@@ -954,7 +1058,7 @@ type GetConfigRequest struct {
 
 func (x *GetConfigRequest) Reset() {
 	*x = GetConfigRequest{}
-	mi := &file_proto_admin_proto_msgTypes[12]
+	mi := &file_proto_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1070,7 @@ func (x *GetConfigRequest) String() string {
 func (*GetConfigRequest) ProtoMessage() {}
 
 func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[12]
+	mi := &file_proto_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1083,7 @@ func (x *GetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConfigRequest.ProtoReflect.Descriptor instead.
 func (*GetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{12}
+	return file_proto_admin_proto_rawDescGZIP(), []int{14}
 }
 
 type Config struct {
@@ -994,7 +1098,7 @@ type Config struct {
 
 func (x *Config) Reset() {
 	*x = Config{}
-	mi := &file_proto_admin_proto_msgTypes[13]
+	mi := &file_proto_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1006,7 +1110,7 @@ func (x *Config) String() string {
 func (*Config) ProtoMessage() {}
 
 func (x *Config) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[13]
+	mi := &file_proto_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1019,7 +1123,7 @@ func (x *Config) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Config.ProtoReflect.Descriptor instead.
 func (*Config) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{13}
+	return file_proto_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Config) GetYaml() string {
@@ -1064,7 +1168,7 @@ type SetConfigRequest struct {
 
 func (x *SetConfigRequest) Reset() {
 	*x = SetConfigRequest{}
-	mi := &file_proto_admin_proto_msgTypes[14]
+	mi := &file_proto_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1180,7 @@ func (x *SetConfigRequest) String() string {
 func (*SetConfigRequest) ProtoMessage() {}
 
 func (x *SetConfigRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[14]
+	mi := &file_proto_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1193,7 @@ func (x *SetConfigRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetConfigRequest.ProtoReflect.Descriptor instead.
 func (*SetConfigRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{14}
+	return file_proto_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetConfigRequest) GetYaml() string {
@@ -1141,7 +1245,7 @@ type StartPrewarmRequest struct {
 
 func (x *StartPrewarmRequest) Reset() {
 	*x = StartPrewarmRequest{}
-	mi := &file_proto_admin_proto_msgTypes[15]
+	mi := &file_proto_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1257,7 @@ func (x *StartPrewarmRequest) String() string {
 func (*StartPrewarmRequest) ProtoMessage() {}
 
 func (x *StartPrewarmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[15]
+	mi := &file_proto_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1270,7 @@ func (x *StartPrewarmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPrewarmRequest.ProtoReflect.Descriptor instead.
 func (*StartPrewarmRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{15}
+	return file_proto_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StartPrewarmRequest) GetDataset() string {
@@ -1242,7 +1346,7 @@ type SetJobLimitRequest struct {
 
 func (x *SetJobLimitRequest) Reset() {
 	*x = SetJobLimitRequest{}
-	mi := &file_proto_admin_proto_msgTypes[16]
+	mi := &file_proto_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1358,7 @@ func (x *SetJobLimitRequest) String() string {
 func (*SetJobLimitRequest) ProtoMessage() {}
 
 func (x *SetJobLimitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[16]
+	mi := &file_proto_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1371,7 @@ func (x *SetJobLimitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetJobLimitRequest.ProtoReflect.Descriptor instead.
 func (*SetJobLimitRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{16}
+	return file_proto_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetJobLimitRequest) GetId() string {
@@ -1293,7 +1397,7 @@ type JobRequest struct {
 
 func (x *JobRequest) Reset() {
 	*x = JobRequest{}
-	mi := &file_proto_admin_proto_msgTypes[17]
+	mi := &file_proto_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1409,7 @@ func (x *JobRequest) String() string {
 func (*JobRequest) ProtoMessage() {}
 
 func (x *JobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[17]
+	mi := &file_proto_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1422,7 @@ func (x *JobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobRequest.ProtoReflect.Descriptor instead.
 func (*JobRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{17}
+	return file_proto_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *JobRequest) GetId() string {
@@ -1336,7 +1440,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_proto_admin_proto_msgTypes[18]
+	mi := &file_proto_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1452,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[18]
+	mi := &file_proto_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1465,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{18}
+	return file_proto_admin_proto_rawDescGZIP(), []int{20}
 }
 
 type ListJobsResponse struct {
@@ -1373,7 +1477,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_proto_admin_proto_msgTypes[19]
+	mi := &file_proto_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1489,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[19]
+	mi := &file_proto_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1502,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{19}
+	return file_proto_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1431,7 +1535,7 @@ type Job struct {
 
 func (x *Job) Reset() {
 	*x = Job{}
-	mi := &file_proto_admin_proto_msgTypes[20]
+	mi := &file_proto_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1443,7 +1547,7 @@ func (x *Job) String() string {
 func (*Job) ProtoMessage() {}
 
 func (x *Job) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[20]
+	mi := &file_proto_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1456,7 +1560,7 @@ func (x *Job) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Job.ProtoReflect.Descriptor instead.
 func (*Job) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{20}
+	return file_proto_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Job) GetId() string {
@@ -1574,7 +1678,7 @@ type SetThrottleRequest struct {
 
 func (x *SetThrottleRequest) Reset() {
 	*x = SetThrottleRequest{}
-	mi := &file_proto_admin_proto_msgTypes[21]
+	mi := &file_proto_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1690,7 @@ func (x *SetThrottleRequest) String() string {
 func (*SetThrottleRequest) ProtoMessage() {}
 
 func (x *SetThrottleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[21]
+	mi := &file_proto_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1599,7 +1703,7 @@ func (x *SetThrottleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetThrottleRequest.ProtoReflect.Descriptor instead.
 func (*SetThrottleRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{21}
+	return file_proto_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SetThrottleRequest) GetDataset() string {
@@ -1626,7 +1730,7 @@ type Throttle struct {
 
 func (x *Throttle) Reset() {
 	*x = Throttle{}
-	mi := &file_proto_admin_proto_msgTypes[22]
+	mi := &file_proto_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1638,7 +1742,7 @@ func (x *Throttle) String() string {
 func (*Throttle) ProtoMessage() {}
 
 func (x *Throttle) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[22]
+	mi := &file_proto_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1651,7 +1755,7 @@ func (x *Throttle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Throttle.ProtoReflect.Descriptor instead.
 func (*Throttle) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{22}
+	return file_proto_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Throttle) GetReadBytesPerSecond() uint64 {
@@ -1678,7 +1782,7 @@ type FilesRequest struct {
 
 func (x *FilesRequest) Reset() {
 	*x = FilesRequest{}
-	mi := &file_proto_admin_proto_msgTypes[23]
+	mi := &file_proto_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1690,7 +1794,7 @@ func (x *FilesRequest) String() string {
 func (*FilesRequest) ProtoMessage() {}
 
 func (x *FilesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[23]
+	mi := &file_proto_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1807,7 @@ func (x *FilesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesRequest.ProtoReflect.Descriptor instead.
 func (*FilesRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{23}
+	return file_proto_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FilesRequest) GetDataset() string {
@@ -1732,7 +1836,7 @@ type FilesResult struct {
 
 func (x *FilesResult) Reset() {
 	*x = FilesResult{}
-	mi := &file_proto_admin_proto_msgTypes[24]
+	mi := &file_proto_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +1848,7 @@ func (x *FilesResult) String() string {
 func (*FilesResult) ProtoMessage() {}
 
 func (x *FilesResult) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[24]
+	mi := &file_proto_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +1861,7 @@ func (x *FilesResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesResult.ProtoReflect.Descriptor instead.
 func (*FilesResult) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{24}
+	return file_proto_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FilesResult) GetFiles() uint64 {
@@ -1798,7 +1902,7 @@ type RecordAccessesRequest struct {
 
 func (x *RecordAccessesRequest) Reset() {
 	*x = RecordAccessesRequest{}
-	mi := &file_proto_admin_proto_msgTypes[25]
+	mi := &file_proto_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +1914,7 @@ func (x *RecordAccessesRequest) String() string {
 func (*RecordAccessesRequest) ProtoMessage() {}
 
 func (x *RecordAccessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[25]
+	mi := &file_proto_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +1927,7 @@ func (x *RecordAccessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordAccessesRequest.ProtoReflect.Descriptor instead.
 func (*RecordAccessesRequest) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{25}
+	return file_proto_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RecordAccessesRequest) GetSeconds() float64 {
@@ -1850,7 +1954,7 @@ type Accesses struct {
 
 func (x *Accesses) Reset() {
 	*x = Accesses{}
-	mi := &file_proto_admin_proto_msgTypes[26]
+	mi := &file_proto_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +1966,7 @@ func (x *Accesses) String() string {
 func (*Accesses) ProtoMessage() {}
 
 func (x *Accesses) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[26]
+	mi := &file_proto_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +1979,7 @@ func (x *Accesses) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accesses.ProtoReflect.Descriptor instead.
 func (*Accesses) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{26}
+	return file_proto_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Accesses) GetAccesses() []*Access {
@@ -1903,7 +2007,7 @@ type Access struct {
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_proto_admin_proto_msgTypes[27]
+	mi := &file_proto_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1915,7 +2019,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_admin_proto_msgTypes[27]
+	mi := &file_proto_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1928,7 +2032,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_proto_admin_proto_rawDescGZIP(), []int{27}
+	return file_proto_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Access) GetObject() string {
@@ -1975,7 +2079,18 @@ const file_proto_admin_proto_rawDesc = "" +
 	"used_bytes\x18\x04 \x01(\x04R\tusedBytes\x12\x1d\n" +
 	"\n" +
 	"in_service\x18\x05 \x01(\bR\tinService\x12\x18\n" +
-	"\afailure\x18\x06 \x01(\tR\afailure\"\x13\n" +
+	"\afailure\x18\x06 \x01(\tR\afailure\"\xc1\x01\n" +
+	"\x10SetVolumeRequest\x12\x1b\n" +
+	"\tvolume_id\x18\x01 \x01(\tR\bvolumeId\x12Q\n" +
+	"\n" +
+	"parameters\x18\x02 \x03(\v21.sluice.admin.v1.SetVolumeRequest.ParametersEntryR\n" +
+	"parameters\x1a=\n" +
+	"\x0fParametersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"K\n" +
+	"\x11SetVolumeResponse\x12\x18\n" +
+	"\amounted\x18\x01 \x01(\bR\amounted\x12\x1c\n" +
+	"\tunchanged\x18\x02 \x03(\tR\tunchanged\"\x13\n" +
 	"\x11ListMountsRequest\"~\n" +
 	"\x12ListMountsResponse\x12.\n" +
 	"\x06mounts\x18\x01 \x03(\v2\x16.sluice.admin.v1.MountR\x06mounts\x128\n" +
@@ -2126,8 +2241,7 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\x06Access\x12\x16\n" +
 	"\x06object\x18\x01 \x01(\tR\x06object\x12\x14\n" +
 	"\x05block\x18\x02 \x01(\rR\x05block\x12\x14\n" +
-	"\x05bytes\x18\x03 \x01(\rR\x05bytes2\xb0\n" +
-	"\n" +
+	"\x05bytes\x18\x03 \x01(\rR\x05bytes2\x84\v\n" +
 	"\x05Admin\x12G\n" +
 	"\tGetStatus\x12!.sluice.admin.v1.GetStatusRequest\x1a\x17.sluice.admin.v1.Status\x12U\n" +
 	"\n" +
@@ -2136,7 +2250,8 @@ const file_proto_admin_proto_rawDesc = "" +
 	"\n" +
 	"GetMetrics\x12\".sluice.admin.v1.GetMetricsRequest\x1a\x18.sluice.admin.v1.Metrics\x12G\n" +
 	"\tGetConfig\x12!.sluice.admin.v1.GetConfigRequest\x1a\x17.sluice.admin.v1.Config\x12G\n" +
-	"\tSetConfig\x12!.sluice.admin.v1.SetConfigRequest\x1a\x17.sluice.admin.v1.Config\x12J\n" +
+	"\tSetConfig\x12!.sluice.admin.v1.SetConfigRequest\x1a\x17.sluice.admin.v1.Config\x12R\n" +
+	"\tSetVolume\x12!.sluice.admin.v1.SetVolumeRequest\x1a\".sluice.admin.v1.SetVolumeResponse\x12J\n" +
 	"\fStartPrewarm\x12$.sluice.admin.v1.StartPrewarmRequest\x1a\x14.sluice.admin.v1.Job\x12?\n" +
 	"\bWatchJob\x12\x1b.sluice.admin.v1.JobRequest\x1a\x14.sluice.admin.v1.Job0\x01\x12O\n" +
 	"\bListJobs\x12 .sluice.admin.v1.ListJobsRequest\x1a!.sluice.admin.v1.ListJobsResponse\x12>\n" +
@@ -2163,97 +2278,103 @@ func file_proto_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_proto_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_proto_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_proto_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_proto_admin_proto_goTypes = []any{
 	(Job_State)(0),                // 0: sluice.admin.v1.Job.State
 	(*GetStatusRequest)(nil),      // 1: sluice.admin.v1.GetStatusRequest
 	(*Status)(nil),                // 2: sluice.admin.v1.Status
 	(*Tier)(nil),                  // 3: sluice.admin.v1.Tier
-	(*ListMountsRequest)(nil),     // 4: sluice.admin.v1.ListMountsRequest
-	(*ListMountsResponse)(nil),    // 5: sluice.admin.v1.ListMountsResponse
-	(*FailedMount)(nil),           // 6: sluice.admin.v1.FailedMount
-	(*Mount)(nil),                 // 7: sluice.admin.v1.Mount
-	(*CacheLimit)(nil),            // 8: sluice.admin.v1.CacheLimit
-	(*GetStatsRequest)(nil),       // 9: sluice.admin.v1.GetStatsRequest
-	(*Stats)(nil),                 // 10: sluice.admin.v1.Stats
-	(*GetMetricsRequest)(nil),     // 11: sluice.admin.v1.GetMetricsRequest
-	(*Metrics)(nil),               // 12: sluice.admin.v1.Metrics
-	(*GetConfigRequest)(nil),      // 13: sluice.admin.v1.GetConfigRequest
-	(*Config)(nil),                // 14: sluice.admin.v1.Config
-	(*SetConfigRequest)(nil),      // 15: sluice.admin.v1.SetConfigRequest
-	(*StartPrewarmRequest)(nil),   // 16: sluice.admin.v1.StartPrewarmRequest
-	(*SetJobLimitRequest)(nil),    // 17: sluice.admin.v1.SetJobLimitRequest
-	(*JobRequest)(nil),            // 18: sluice.admin.v1.JobRequest
-	(*ListJobsRequest)(nil),       // 19: sluice.admin.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),      // 20: sluice.admin.v1.ListJobsResponse
-	(*Job)(nil),                   // 21: sluice.admin.v1.Job
-	(*SetThrottleRequest)(nil),    // 22: sluice.admin.v1.SetThrottleRequest
-	(*Throttle)(nil),              // 23: sluice.admin.v1.Throttle
-	(*FilesRequest)(nil),          // 24: sluice.admin.v1.FilesRequest
-	(*FilesResult)(nil),           // 25: sluice.admin.v1.FilesResult
-	(*RecordAccessesRequest)(nil), // 26: sluice.admin.v1.RecordAccessesRequest
-	(*Accesses)(nil),              // 27: sluice.admin.v1.Accesses
-	(*Access)(nil),                // 28: sluice.admin.v1.Access
-	nil,                           // 29: sluice.admin.v1.Mount.CachedBytesEntry
-	nil,                           // 30: sluice.admin.v1.Mount.LimitsEntry
-	nil,                           // 31: sluice.admin.v1.Stats.HitsEntry
+	(*SetVolumeRequest)(nil),      // 4: sluice.admin.v1.SetVolumeRequest
+	(*SetVolumeResponse)(nil),     // 5: sluice.admin.v1.SetVolumeResponse
+	(*ListMountsRequest)(nil),     // 6: sluice.admin.v1.ListMountsRequest
+	(*ListMountsResponse)(nil),    // 7: sluice.admin.v1.ListMountsResponse
+	(*FailedMount)(nil),           // 8: sluice.admin.v1.FailedMount
+	(*Mount)(nil),                 // 9: sluice.admin.v1.Mount
+	(*CacheLimit)(nil),            // 10: sluice.admin.v1.CacheLimit
+	(*GetStatsRequest)(nil),       // 11: sluice.admin.v1.GetStatsRequest
+	(*Stats)(nil),                 // 12: sluice.admin.v1.Stats
+	(*GetMetricsRequest)(nil),     // 13: sluice.admin.v1.GetMetricsRequest
+	(*Metrics)(nil),               // 14: sluice.admin.v1.Metrics
+	(*GetConfigRequest)(nil),      // 15: sluice.admin.v1.GetConfigRequest
+	(*Config)(nil),                // 16: sluice.admin.v1.Config
+	(*SetConfigRequest)(nil),      // 17: sluice.admin.v1.SetConfigRequest
+	(*StartPrewarmRequest)(nil),   // 18: sluice.admin.v1.StartPrewarmRequest
+	(*SetJobLimitRequest)(nil),    // 19: sluice.admin.v1.SetJobLimitRequest
+	(*JobRequest)(nil),            // 20: sluice.admin.v1.JobRequest
+	(*ListJobsRequest)(nil),       // 21: sluice.admin.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),      // 22: sluice.admin.v1.ListJobsResponse
+	(*Job)(nil),                   // 23: sluice.admin.v1.Job
+	(*SetThrottleRequest)(nil),    // 24: sluice.admin.v1.SetThrottleRequest
+	(*Throttle)(nil),              // 25: sluice.admin.v1.Throttle
+	(*FilesRequest)(nil),          // 26: sluice.admin.v1.FilesRequest
+	(*FilesResult)(nil),           // 27: sluice.admin.v1.FilesResult
+	(*RecordAccessesRequest)(nil), // 28: sluice.admin.v1.RecordAccessesRequest
+	(*Accesses)(nil),              // 29: sluice.admin.v1.Accesses
+	(*Access)(nil),                // 30: sluice.admin.v1.Access
+	nil,                           // 31: sluice.admin.v1.SetVolumeRequest.ParametersEntry
+	nil,                           // 32: sluice.admin.v1.Mount.CachedBytesEntry
+	nil,                           // 33: sluice.admin.v1.Mount.LimitsEntry
+	nil,                           // 34: sluice.admin.v1.Stats.HitsEntry
 }
 var file_proto_admin_proto_depIdxs = []int32{
 	3,  // 0: sluice.admin.v1.Status.tiers:type_name -> sluice.admin.v1.Tier
-	7,  // 1: sluice.admin.v1.ListMountsResponse.mounts:type_name -> sluice.admin.v1.Mount
-	6,  // 2: sluice.admin.v1.ListMountsResponse.failures:type_name -> sluice.admin.v1.FailedMount
-	23, // 3: sluice.admin.v1.Mount.throttle:type_name -> sluice.admin.v1.Throttle
-	29, // 4: sluice.admin.v1.Mount.cached_bytes:type_name -> sluice.admin.v1.Mount.CachedBytesEntry
-	30, // 5: sluice.admin.v1.Mount.limits:type_name -> sluice.admin.v1.Mount.LimitsEntry
-	3,  // 6: sluice.admin.v1.Stats.tiers:type_name -> sluice.admin.v1.Tier
-	31, // 7: sluice.admin.v1.Stats.hits:type_name -> sluice.admin.v1.Stats.HitsEntry
-	21, // 8: sluice.admin.v1.ListJobsResponse.jobs:type_name -> sluice.admin.v1.Job
-	16, // 9: sluice.admin.v1.Job.request:type_name -> sluice.admin.v1.StartPrewarmRequest
-	0,  // 10: sluice.admin.v1.Job.state:type_name -> sluice.admin.v1.Job.State
-	23, // 11: sluice.admin.v1.SetThrottleRequest.throttle:type_name -> sluice.admin.v1.Throttle
-	28, // 12: sluice.admin.v1.Accesses.accesses:type_name -> sluice.admin.v1.Access
-	8,  // 13: sluice.admin.v1.Mount.LimitsEntry.value:type_name -> sluice.admin.v1.CacheLimit
-	1,  // 14: sluice.admin.v1.Admin.GetStatus:input_type -> sluice.admin.v1.GetStatusRequest
-	4,  // 15: sluice.admin.v1.Admin.ListMounts:input_type -> sluice.admin.v1.ListMountsRequest
-	9,  // 16: sluice.admin.v1.Admin.GetStats:input_type -> sluice.admin.v1.GetStatsRequest
-	11, // 17: sluice.admin.v1.Admin.GetMetrics:input_type -> sluice.admin.v1.GetMetricsRequest
-	13, // 18: sluice.admin.v1.Admin.GetConfig:input_type -> sluice.admin.v1.GetConfigRequest
-	15, // 19: sluice.admin.v1.Admin.SetConfig:input_type -> sluice.admin.v1.SetConfigRequest
-	16, // 20: sluice.admin.v1.Admin.StartPrewarm:input_type -> sluice.admin.v1.StartPrewarmRequest
-	18, // 21: sluice.admin.v1.Admin.WatchJob:input_type -> sluice.admin.v1.JobRequest
-	19, // 22: sluice.admin.v1.Admin.ListJobs:input_type -> sluice.admin.v1.ListJobsRequest
-	18, // 23: sluice.admin.v1.Admin.CancelJob:input_type -> sluice.admin.v1.JobRequest
-	18, // 24: sluice.admin.v1.Admin.ForgetJob:input_type -> sluice.admin.v1.JobRequest
-	17, // 25: sluice.admin.v1.Admin.SetJobLimit:input_type -> sluice.admin.v1.SetJobLimitRequest
-	22, // 26: sluice.admin.v1.Admin.SetThrottle:input_type -> sluice.admin.v1.SetThrottleRequest
-	24, // 27: sluice.admin.v1.Admin.Evict:input_type -> sluice.admin.v1.FilesRequest
-	24, // 28: sluice.admin.v1.Admin.Pin:input_type -> sluice.admin.v1.FilesRequest
-	24, // 29: sluice.admin.v1.Admin.Unpin:input_type -> sluice.admin.v1.FilesRequest
-	24, // 30: sluice.admin.v1.Admin.Verify:input_type -> sluice.admin.v1.FilesRequest
-	26, // 31: sluice.admin.v1.Admin.RecordAccesses:input_type -> sluice.admin.v1.RecordAccessesRequest
-	2,  // 32: sluice.admin.v1.Admin.GetStatus:output_type -> sluice.admin.v1.Status
-	5,  // 33: sluice.admin.v1.Admin.ListMounts:output_type -> sluice.admin.v1.ListMountsResponse
-	10, // 34: sluice.admin.v1.Admin.GetStats:output_type -> sluice.admin.v1.Stats
-	12, // 35: sluice.admin.v1.Admin.GetMetrics:output_type -> sluice.admin.v1.Metrics
-	14, // 36: sluice.admin.v1.Admin.GetConfig:output_type -> sluice.admin.v1.Config
-	14, // 37: sluice.admin.v1.Admin.SetConfig:output_type -> sluice.admin.v1.Config
-	21, // 38: sluice.admin.v1.Admin.StartPrewarm:output_type -> sluice.admin.v1.Job
-	21, // 39: sluice.admin.v1.Admin.WatchJob:output_type -> sluice.admin.v1.Job
-	20, // 40: sluice.admin.v1.Admin.ListJobs:output_type -> sluice.admin.v1.ListJobsResponse
-	21, // 41: sluice.admin.v1.Admin.CancelJob:output_type -> sluice.admin.v1.Job
-	21, // 42: sluice.admin.v1.Admin.ForgetJob:output_type -> sluice.admin.v1.Job
-	21, // 43: sluice.admin.v1.Admin.SetJobLimit:output_type -> sluice.admin.v1.Job
-	23, // 44: sluice.admin.v1.Admin.SetThrottle:output_type -> sluice.admin.v1.Throttle
-	25, // 45: sluice.admin.v1.Admin.Evict:output_type -> sluice.admin.v1.FilesResult
-	25, // 46: sluice.admin.v1.Admin.Pin:output_type -> sluice.admin.v1.FilesResult
-	25, // 47: sluice.admin.v1.Admin.Unpin:output_type -> sluice.admin.v1.FilesResult
-	25, // 48: sluice.admin.v1.Admin.Verify:output_type -> sluice.admin.v1.FilesResult
-	27, // 49: sluice.admin.v1.Admin.RecordAccesses:output_type -> sluice.admin.v1.Accesses
-	32, // [32:50] is the sub-list for method output_type
-	14, // [14:32] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	31, // 1: sluice.admin.v1.SetVolumeRequest.parameters:type_name -> sluice.admin.v1.SetVolumeRequest.ParametersEntry
+	9,  // 2: sluice.admin.v1.ListMountsResponse.mounts:type_name -> sluice.admin.v1.Mount
+	8,  // 3: sluice.admin.v1.ListMountsResponse.failures:type_name -> sluice.admin.v1.FailedMount
+	25, // 4: sluice.admin.v1.Mount.throttle:type_name -> sluice.admin.v1.Throttle
+	32, // 5: sluice.admin.v1.Mount.cached_bytes:type_name -> sluice.admin.v1.Mount.CachedBytesEntry
+	33, // 6: sluice.admin.v1.Mount.limits:type_name -> sluice.admin.v1.Mount.LimitsEntry
+	3,  // 7: sluice.admin.v1.Stats.tiers:type_name -> sluice.admin.v1.Tier
+	34, // 8: sluice.admin.v1.Stats.hits:type_name -> sluice.admin.v1.Stats.HitsEntry
+	23, // 9: sluice.admin.v1.ListJobsResponse.jobs:type_name -> sluice.admin.v1.Job
+	18, // 10: sluice.admin.v1.Job.request:type_name -> sluice.admin.v1.StartPrewarmRequest
+	0,  // 11: sluice.admin.v1.Job.state:type_name -> sluice.admin.v1.Job.State
+	25, // 12: sluice.admin.v1.SetThrottleRequest.throttle:type_name -> sluice.admin.v1.Throttle
+	30, // 13: sluice.admin.v1.Accesses.accesses:type_name -> sluice.admin.v1.Access
+	10, // 14: sluice.admin.v1.Mount.LimitsEntry.value:type_name -> sluice.admin.v1.CacheLimit
+	1,  // 15: sluice.admin.v1.Admin.GetStatus:input_type -> sluice.admin.v1.GetStatusRequest
+	6,  // 16: sluice.admin.v1.Admin.ListMounts:input_type -> sluice.admin.v1.ListMountsRequest
+	11, // 17: sluice.admin.v1.Admin.GetStats:input_type -> sluice.admin.v1.GetStatsRequest
+	13, // 18: sluice.admin.v1.Admin.GetMetrics:input_type -> sluice.admin.v1.GetMetricsRequest
+	15, // 19: sluice.admin.v1.Admin.GetConfig:input_type -> sluice.admin.v1.GetConfigRequest
+	17, // 20: sluice.admin.v1.Admin.SetConfig:input_type -> sluice.admin.v1.SetConfigRequest
+	4,  // 21: sluice.admin.v1.Admin.SetVolume:input_type -> sluice.admin.v1.SetVolumeRequest
+	18, // 22: sluice.admin.v1.Admin.StartPrewarm:input_type -> sluice.admin.v1.StartPrewarmRequest
+	20, // 23: sluice.admin.v1.Admin.WatchJob:input_type -> sluice.admin.v1.JobRequest
+	21, // 24: sluice.admin.v1.Admin.ListJobs:input_type -> sluice.admin.v1.ListJobsRequest
+	20, // 25: sluice.admin.v1.Admin.CancelJob:input_type -> sluice.admin.v1.JobRequest
+	20, // 26: sluice.admin.v1.Admin.ForgetJob:input_type -> sluice.admin.v1.JobRequest
+	19, // 27: sluice.admin.v1.Admin.SetJobLimit:input_type -> sluice.admin.v1.SetJobLimitRequest
+	24, // 28: sluice.admin.v1.Admin.SetThrottle:input_type -> sluice.admin.v1.SetThrottleRequest
+	26, // 29: sluice.admin.v1.Admin.Evict:input_type -> sluice.admin.v1.FilesRequest
+	26, // 30: sluice.admin.v1.Admin.Pin:input_type -> sluice.admin.v1.FilesRequest
+	26, // 31: sluice.admin.v1.Admin.Unpin:input_type -> sluice.admin.v1.FilesRequest
+	26, // 32: sluice.admin.v1.Admin.Verify:input_type -> sluice.admin.v1.FilesRequest
+	28, // 33: sluice.admin.v1.Admin.RecordAccesses:input_type -> sluice.admin.v1.RecordAccessesRequest
+	2,  // 34: sluice.admin.v1.Admin.GetStatus:output_type -> sluice.admin.v1.Status
+	7,  // 35: sluice.admin.v1.Admin.ListMounts:output_type -> sluice.admin.v1.ListMountsResponse
+	12, // 36: sluice.admin.v1.Admin.GetStats:output_type -> sluice.admin.v1.Stats
+	14, // 37: sluice.admin.v1.Admin.GetMetrics:output_type -> sluice.admin.v1.Metrics
+	16, // 38: sluice.admin.v1.Admin.GetConfig:output_type -> sluice.admin.v1.Config
+	16, // 39: sluice.admin.v1.Admin.SetConfig:output_type -> sluice.admin.v1.Config
+	5,  // 40: sluice.admin.v1.Admin.SetVolume:output_type -> sluice.admin.v1.SetVolumeResponse
+	23, // 41: sluice.admin.v1.Admin.StartPrewarm:output_type -> sluice.admin.v1.Job
+	23, // 42: sluice.admin.v1.Admin.WatchJob:output_type -> sluice.admin.v1.Job
+	22, // 43: sluice.admin.v1.Admin.ListJobs:output_type -> sluice.admin.v1.ListJobsResponse
+	23, // 44: sluice.admin.v1.Admin.CancelJob:output_type -> sluice.admin.v1.Job
+	23, // 45: sluice.admin.v1.Admin.ForgetJob:output_type -> sluice.admin.v1.Job
+	23, // 46: sluice.admin.v1.Admin.SetJobLimit:output_type -> sluice.admin.v1.Job
+	25, // 47: sluice.admin.v1.Admin.SetThrottle:output_type -> sluice.admin.v1.Throttle
+	27, // 48: sluice.admin.v1.Admin.Evict:output_type -> sluice.admin.v1.FilesResult
+	27, // 49: sluice.admin.v1.Admin.Pin:output_type -> sluice.admin.v1.FilesResult
+	27, // 50: sluice.admin.v1.Admin.Unpin:output_type -> sluice.admin.v1.FilesResult
+	27, // 51: sluice.admin.v1.Admin.Verify:output_type -> sluice.admin.v1.FilesResult
+	29, // 52: sluice.admin.v1.Admin.RecordAccesses:output_type -> sluice.admin.v1.Accesses
+	34, // [34:53] is the sub-list for method output_type
+	15, // [15:34] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_proto_admin_proto_init() }
@@ -2267,7 +2388,7 @@ func file_proto_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_admin_proto_rawDesc), len(file_proto_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	Admin_GetMetrics_FullMethodName     = "/sluice.admin.v1.Admin/GetMetrics"
 	Admin_GetConfig_FullMethodName      = "/sluice.admin.v1.Admin/GetConfig"
 	Admin_SetConfig_FullMethodName      = "/sluice.admin.v1.Admin/SetConfig"
+	Admin_SetVolume_FullMethodName      = "/sluice.admin.v1.Admin/SetVolume"
 	Admin_StartPrewarm_FullMethodName   = "/sluice.admin.v1.Admin/StartPrewarm"
 	Admin_WatchJob_FullMethodName       = "/sluice.admin.v1.Admin/WatchJob"
 	Admin_ListJobs_FullMethodName       = "/sluice.admin.v1.Admin/ListJobs"
@@ -62,6 +63,11 @@ type AdminClient interface {
 	// Changes it while the daemon serves; it holds for the daemons after this one, too. FAILED_PRECONDITION for what the
 	// plugin decides (docs/configuration.md says which keys that are). An error has changed nothing.
 	SetConfig(ctx context.Context, in *SetConfigRequest, opts ...grpc.CallOption) (*Config, error)
+	// Gives a volume other parameters: at once if it is mounted, and at each of its mounts from now on, whatever the
+	// plugin is told then. Some hold from its next mount only (docs/volume-parameters.md, "What changes while a volume is
+	// mounted"). INVALID_ARGUMENT for parameters that cannot be, the source's error when one that is new does not answer:
+	// then nothing has changed.
+	SetVolume(ctx context.Context, in *SetVolumeRequest, opts ...grpc.CallOption) (*SetVolumeResponse, error)
 	// Begins to fill the cache and returns the job at once. It goes on when the daemon is restarted. With an id it may be
 	// said again: the job of that id is returned as it is, also when it has ended; ALREADY_EXISTS when it was asked for
 	// something else.
@@ -152,6 +158,16 @@ func (c *adminClient) SetConfig(ctx context.Context, in *SetConfigRequest, opts 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Config)
 	err := c.cc.Invoke(ctx, Admin_SetConfig_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminClient) SetVolume(ctx context.Context, in *SetVolumeRequest, opts ...grpc.CallOption) (*SetVolumeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetVolumeResponse)
+	err := c.cc.Invoke(ctx, Admin_SetVolume_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -313,6 +329,11 @@ type AdminServer interface {
 	// Changes it while the daemon serves; it holds for the daemons after this one, too. FAILED_PRECONDITION for what the
 	// plugin decides (docs/configuration.md says which keys that are). An error has changed nothing.
 	SetConfig(context.Context, *SetConfigRequest) (*Config, error)
+	// Gives a volume other parameters: at once if it is mounted, and at each of its mounts from now on, whatever the
+	// plugin is told then. Some hold from its next mount only (docs/volume-parameters.md, "What changes while a volume is
+	// mounted"). INVALID_ARGUMENT for parameters that cannot be, the source's error when one that is new does not answer:
+	// then nothing has changed.
+	SetVolume(context.Context, *SetVolumeRequest) (*SetVolumeResponse, error)
 	// Begins to fill the cache and returns the job at once. It goes on when the daemon is restarted. With an id it may be
 	// said again: the job of that id is returned as it is, also when it has ended; ALREADY_EXISTS when it was asked for
 	// something else.
@@ -366,6 +387,9 @@ func (UnimplementedAdminServer) GetConfig(context.Context, *GetConfigRequest) (*
 }
 func (UnimplementedAdminServer) SetConfig(context.Context, *SetConfigRequest) (*Config, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetConfig not implemented")
+}
+func (UnimplementedAdminServer) SetVolume(context.Context, *SetVolumeRequest) (*SetVolumeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetVolume not implemented")
 }
 func (UnimplementedAdminServer) StartPrewarm(context.Context, *StartPrewarmRequest) (*Job, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartPrewarm not implemented")
@@ -528,6 +552,24 @@ func _Admin_SetConfig_Handler(srv interface{}, ctx context.Context, dec func(int
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServer).SetConfig(ctx, req.(*SetConfigRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Admin_SetVolume_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetVolumeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServer).SetVolume(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Admin_SetVolume_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServer).SetVolume(ctx, req.(*SetVolumeRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -764,6 +806,10 @@ var Admin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetConfig",
 			Handler:    _Admin_SetConfig_Handler,
+		},
+		{
+			MethodName: "SetVolume",
+			Handler:    _Admin_SetVolume_Handler,
 		},
 		{
 			MethodName: "StartPrewarm",
