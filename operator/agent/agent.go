@@ -5,6 +5,8 @@
 //	report.go      the daemon's answers ─► NodeCacheStatus
 //	loads.go       NodeCache.spec.loads ─► the daemon's prewarm jobs
 //	pool.go        CachePool ─► the daemon's configuration
+//	parameters.go  VolumeParameters ─► the daemon's volumes
+//	delivery.go    which of them are due, and how far each volume is
 //	setup.go       what is watched, and how the socket is dialled
 //
 // The daemon is the one that remembers: jobs, configuration and volumes outlive the agent, which may end at any time.
@@ -64,10 +66,14 @@ func (a *Agent) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, err
 	}
 	a.applied.forgetAfterRestart(seen.status, a.Now())
 	failures := a.applyLoads(ctx, cache.Spec.Loads, seen)
+	if err := a.applyParameters(ctx, before.Volumes); err != nil {
+		return ctrl.Result{}, err
+	}
 	if err := a.applyPool(ctx, &cache.Status); err != nil {
 		return ctrl.Result{}, err
 	}
 	describe(&cache.Status, cache.Spec.Loads, seen, failures, a.Now())
+	a.applied.parameters.describe(cache.Status.Volumes)
 	return ctrl.Result{RequeueAfter: askEvery}, a.report(ctx, cache, before)
 }
 

@@ -36,6 +36,9 @@ type daemon struct {
 	config   string // what was set last
 	forgot   []string
 	statuses int
+	now      func() time.Time
+	started  time.Time
+	volumes  volumes
 }
 
 func (d *daemon) GetStatus(context.Context, *admin.GetStatusRequest) (*admin.Status, error) {
@@ -43,7 +46,7 @@ func (d *daemon) GetStatus(context.Context, *admin.GetStatusRequest) (*admin.Sta
 		return nil, status.Error(codes.Unavailable, "no daemon")
 	}
 	d.statuses++
-	return &admin.Status{Version: "1", Tiers: d.tiers, UptimeSeconds: 100}, nil
+	return &admin.Status{Version: "1", Tiers: d.tiers, UptimeSeconds: d.now().Sub(d.started).Seconds()}, nil
 }
 
 func (d *daemon) ListMounts(context.Context, *admin.ListMountsRequest) (*admin.ListMountsResponse, error) {
@@ -122,6 +125,7 @@ func newBench(t *testing.T, objects ...client.Object) *bench {
 	}
 	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&nodev1.NodeCache{}).Build()
 	b := &bench{daemon: played, now: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), t: t}
+	played.now, played.started = func() time.Time { return b.now }, b.now.Add(-time.Hour)
 	b.Agent = &Agent{Node: "node1", Pool: "default", Client: api, Daemon: admin.NewAdminClient(connection), Now: func() time.Time { return b.now }}
 	return b
 }

@@ -20,6 +20,7 @@ type applied struct {
 	daemonStarted time.Time
 	pool          int64 // the CachePool's generation
 	poolFailure   string
+	parameters    deliveries // nil: nothing has been given yet
 }
 
 func (a *applied) forgetAfterRestart(status *admin.Status, now time.Time) {

@@ -188,10 +188,10 @@ func sameVolume(a, b *nodev1.Volume) bool {
 	if a == nil || b == nil || !maps.Equal(a.CachedBytes, b.CachedBytes) {
 		return false
 	}
-	x, y := *a, *b
-	x.CachedBytes, y.CachedBytes = nil, nil
-	return x.ID == y.ID && x.Mounted == y.Mounted && x.Files == y.Files && x.Bytes == y.Bytes && x.Listed == y.Listed &&
-		x.HitBytes == y.HitBytes && x.MissBytes == y.MissBytes && x.ParametersGeneration == y.ParametersGeneration && x.Message == y.Message
+	return a.ID == b.ID && a.Mounted == b.Mounted && a.Files == b.Files && a.Bytes == b.Bytes && a.Listed == b.Listed &&
+		a.HitBytes == b.HitBytes && a.MissBytes == b.MissBytes && a.Message == b.Message &&
+		a.ParametersGeneration == b.ParametersGeneration && a.ParametersFailure == b.ParametersFailure &&
+		slices.Equal(a.ParametersNextMount, b.ParametersNextMount)
 }
 
 func insert[T any](index map[string]map[string]T, volume, node string, value T) {

@@ -5,16 +5,10 @@ import (
 	"flag"
 	"time"
 
-	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/sluice-cache/sluice/operator/agent"
-	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 )
 
 func runAgent(arguments []string) error {
@@ -31,21 +25,11 @@ func runAgent(arguments []string) error {
 	if *node == "" {
 		return errors.New("--node is missing; the pod's spec.nodeName is what it wants")
 	}
-	scheme := runtime.NewScheme()
-	if err := nodev1.AddToScheme(scheme); err != nil {
-		return err
-	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return err
 	}
-	manager, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:  scheme,
-		Metrics: metricsserver.Options{BindAddress: "0"}, // the daemon has metrics; an agent opens no port
-		Cache: cache.Options{ByObject: map[client.Object]cache.ByObject{
-			&nodev1.NodeCache{}: {Field: fields.OneTermEqualSelector("metadata.name", *node)},
-		}},
-	})
+	manager, err := ctrl.NewManager(config, agent.Options(*node))
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,12 @@ type Volume struct {
 	Path string `json:"path,omitempty"`
 	// ParametersGeneration is that of the VolumeParameters in force; 0: those of the PersistentVolume.
 	ParametersGeneration int64 `json:"parametersGeneration,omitempty"`
-	// Message says what of the VolumeParameters could not be applied, or is not as they ask.
+	// ParametersNextMount are those parameters of that generation that hold from the volume's next mount on.
+	// +listType=atomic
+	ParametersNextMount []string `json:"parametersNextMount,omitempty"`
+	// ParametersFailure is why a newer generation is not in force; it is tried again.
+	ParametersFailure string `json:"parametersFailure,omitempty"`
+	// Message says what is not as the parameters in force ask, and why.
 	Message string `json:"message,omitempty"`
 }
 
