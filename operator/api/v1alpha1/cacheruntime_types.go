@@ -47,7 +47,7 @@ type CacheRuntimeSpec struct {
 	// Options are volume parameters of Sluice (docs/volume-parameters.md) and options of sources (docs/fluid.md); others
 	// have no effect. Those of worker and client go first, then these, then those of the class.
 	// +sluice:change=live
-	// +sluice:why=but for parameters that the Dataset's spec.volume refuses to change
+	// +sluice:why=but for blockSize, access, transport, fileMode and dirMode, which hold from the volume's next mount on a node
 	Options map[string]string `json:"options,omitempty"`
 	// PodMetadata has no effect here: no pod is made that it could be put on.
 	// +sluice:change=ignored
@@ -70,7 +70,7 @@ type CacheRuntimeComponent struct {
 	RuntimeVersion *VersionSpec `json:"runtimeVersion,omitempty"`
 	// Options as spec.options; these go first.
 	// +sluice:change=live
-	// +sluice:why=but for parameters that the Dataset's spec.volume refuses to change
+	// +sluice:why=but for blockSize, access, transport, fileMode and dirMode, which hold from the volume's next mount on a node
 	Options map[string]string `json:"options,omitempty"`
 	// PodMetadata has no effect here: no pod is made that it could be put on.
 	// +sluice:change=ignored

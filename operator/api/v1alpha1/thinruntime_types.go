@@ -132,7 +132,7 @@ type ThinFuse struct {
 	// Options of the mount. Those that say where and how a source is reached, and Sluice's own volume parameters, are
 	// taken (docs/fluid.md); the others have no effect.
 	// +sluice:change=live
-	// +sluice:why=but for parameters that the Dataset's spec.volume refuses to change
+	// +sluice:why=but for blockSize, access, transport, fileMode and dirMode, which hold from the volume's next mount on a node
 	Options map[string]string `json:"options,omitempty"`
 	// NodeSelector has no effect here: the node daemon serves all nodes.
 	// +sluice:change=ignored

@@ -89,7 +89,8 @@ type VolumeSpec struct {
 	MetadataTTL v1alpha1.Interval `json:"metadataTTL,omitempty"`
 	// BlockSize is the unit of caching: a power of two from 64Ki to 16Mi. Default: 1Mi. Another one than before makes a
 	// cache of its own.
-	// +sluice:change=live
+	// +sluice:change=rolling
+	// +sluice:why=it holds from the volume's next mount on a node, once no pod of that node uses it any more
 	BlockSize v1alpha1.Quota `json:"blockSize,omitempty"`
 	// Access is how files are opened: auto, large-files, small-files, native. Default: auto.
 	// +kubebuilder:validation:Enum=auto;large-files;small-files;native
