@@ -27,11 +27,12 @@ const (
 	obstacleEvery = time.Minute
 )
 
-// report computes the status and writes it if it is another one: at once when phase or conditions differ, else at most
-// every statusEvery.
+// report computes the status and writes it if it is another one: at once when the phase or a condition differs in more
+// than its message, else at most every statusEvery.
 func (r *Reconciler) report(ctx context.Context, dataset *v1alpha2.Dataset, described described, seen phase.DatasetSeen) (ctrl.Result, error) {
 	holders := r.Nodes.Holders(volume.Handle(dataset))
 	seen.Mounted, seen.FailureCode, seen.Failure = r.mountsOf(dataset, holders)
+	seen.Change = changeOf(seen.Change.Generation, holders)
 	before := dataset.Status.DeepCopy()
 	status := &dataset.Status
 	phase.Dataset(seen, status)
@@ -92,11 +93,18 @@ func (r *Reconciler) announce(dataset *v1alpha2.Dataset, first bool) {
 	r.Events.Eventf(dataset, nil, kind, ready.Reason, string(dataset.Status.Phase), "%s", ready.Message)
 }
 
+// onlyCountersDiffer: and what conditions say of them, such as how many nodes a change is in force on.
 func onlyCountersDiffer(before, after *v1alpha2.DatasetStatus) bool {
-	a, b := before.DeepCopy(), after.DeepCopy()
-	a.Source, b.Source = v1alpha2.SourceStatus{}, v1alpha2.SourceStatus{}
-	a.Cache, b.Cache = v1alpha2.CacheStatus{}, v1alpha2.CacheStatus{}
-	return equality.Semantic.DeepEqual(a, b)
+	return equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after))
+}
+
+func withoutCounters(status *v1alpha2.DatasetStatus) *v1alpha2.DatasetStatus {
+	rest := status.DeepCopy()
+	rest.Source, rest.Cache = v1alpha2.SourceStatus{}, v1alpha2.CacheStatus{}
+	for i := range rest.Conditions {
+		rest.Conditions[i].Message = ""
+	}
+	return rest
 }
 
 // sourceStatus is that of the node which has listed most of the source.

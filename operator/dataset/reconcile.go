@@ -4,6 +4,7 @@
 //	reconcile.go  one Dataset: what is wanted, what is there, what to write
 //	describe.go   spec and runtime ─► volume.Description
 //	observe.go    claim and nodes' reports ─► status
+//	change.go     how far nodes are with what has changed
 //	leftovers.go  PersistentVolumes whose Dataset is gone
 //	setup.go      what is watched
 //
@@ -101,14 +102,8 @@ func (r *Reconciler) ensure(ctx context.Context, dataset *v1alpha2.Dataset, want
 	default:
 		seen.Claim = present.Status.Phase
 	}
-	if going, err := r.ensureVolume(ctx, persistent, wanted); err != nil || going {
-		if going {
-			seen.Obstacle = "the PersistentVolume of a claim that was deleted is about to go; then both are made anew"
-		}
+	if err := r.ensureVolume(ctx, persistent, wanted, seen); err != nil || seen.Obstacle != "" || seen.Claim != "" {
 		return err
-	}
-	if seen.Claim != "" {
-		return nil
 	}
 	err = r.Client.Create(ctx, claim)
 	if apierrors.IsAlreadyExists(err) {
@@ -138,45 +133,47 @@ func (r *Reconciler) withdraw(ctx context.Context, dataset *v1alpha2.Dataset) er
 	return client.IgnoreNotFound(r.Client.Delete(ctx, claim, client.Preconditions{UID: &claim.UID}))
 }
 
-// ensureVolume creates the PersistentVolume, or writes down what is different from it now. `going`: there is one, which
-// was bound to a claim that is gone, and leftovers.go removes it.
-func (r *Reconciler) ensureVolume(ctx context.Context, wanted *corev1.PersistentVolume, description volume.Description) (going bool, err error) {
+// ensureVolume creates the PersistentVolume, or writes down what is different from it now. One that was bound to a claim
+// which is gone is in the way; leftovers.go removes it.
+func (r *Reconciler) ensureVolume(ctx context.Context, wanted *corev1.PersistentVolume, description volume.Description, seen *phase.DatasetSeen) error {
 	present := &corev1.PersistentVolume{}
-	err = r.Client.Get(ctx, client.ObjectKeyFromObject(wanted), present)
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(wanted), present)
 	if apierrors.IsNotFound(err) {
-		return false, client.IgnoreAlreadyExists(r.Client.Create(ctx, wanted))
+		return client.IgnoreAlreadyExists(r.Client.Create(ctx, wanted))
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	if present.DeletionTimestamp != nil || present.Status.Phase == corev1.VolumeReleased {
-		return true, nil
+		seen.Obstacle = "the PersistentVolume of a claim that was deleted is about to go; then both are made anew"
+		return nil
 	}
-	return false, r.writeChange(ctx, present, wanted.Name, description)
+	seen.Change.Generation, err = r.writeChange(ctx, present, wanted.Name, description)
+	return err
 }
 
-// writeChange keeps VolumeParameters in step, once there is a difference from the PersistentVolume.
-func (r *Reconciler) writeChange(ctx context.Context, present *corev1.PersistentVolume, name string, description volume.Description) error {
+// writeChange keeps VolumeParameters in step, once there is a difference from the PersistentVolume, and returns their
+// generation; 0: there are none, or there are, and the cache does not show them yet.
+func (r *Reconciler) writeChange(ctx context.Context, present *corev1.PersistentVolume, name string, description volume.Description) (int64, error) {
 	change := &nodev1.VolumeParameters{ObjectMeta: metav1.ObjectMeta{
 		Name: name, Labels: map[string]string{volume.ManagedByLabel: volume.ManagedBy},
 	}}
 	err := r.Client.Get(ctx, client.ObjectKeyFromObject(change), change)
 	if client.IgnoreNotFound(err) != nil {
-		return err
+		return 0, err
 	}
 	parameters := description.Parameters()
 	same := present.Spec.CSI != nil && equality.Semantic.DeepEqual(present.Spec.CSI.VolumeAttributes, parameters)
 	switch {
 	case err != nil && same:
-		return nil
+		return 0, nil
 	case err != nil:
 		change.Spec.Parameters = parameters
-		return client.IgnoreAlreadyExists(r.Client.Create(ctx, change))
-	case equality.Semantic.DeepEqual(change.Spec.Parameters, parameters):
-		return nil
-	default:
+		err = client.IgnoreAlreadyExists(r.Client.Create(ctx, change))
+	case !equality.Semantic.DeepEqual(change.Spec.Parameters, parameters):
 		// Also when the spec is again what it was in the beginning: nodes go by the change's generation.
 		change.Spec.Parameters = parameters
-		return r.Client.Update(ctx, change)
+		err = r.Client.Update(ctx, change)
 	}
+	return change.Generation, err
 }

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/conflict"
 	"github.com/sluice-cache/sluice/operator/describe"
@@ -48,6 +49,7 @@ func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
 		Watches(&v1alpha2.Dataset{}, handler.EnqueueRequestsFromMapFunc(r.neighbours)).
 		Watches(&v1alpha2.DataLoad{}, handler.EnqueueRequestsFromMapFunc(loaded)).
 		Watches(&corev1.PersistentVolume{}, handler.EnqueueRequestsFromMapFunc(named)).
+		Watches(&nodev1.VolumeParameters{}, handler.EnqueueRequestsFromMapFunc(r.changed)).
 		WatchesRawSource(reported).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers})
 	for _, kind := range runtimes.Objects() {
@@ -64,15 +66,27 @@ func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
 // OfReport are the Datasets that a node said something new about.
 func (r *Reconciler) OfReport(ctx context.Context, change nodes.Change) (requests []ctrl.Request) {
 	for _, handle := range change.Volumes {
-		uid, ours := strings.CutPrefix(handle, volume.HandlePrefix)
-		if !ours {
-			continue
-		}
-		if dataset, err := datasetWithUID(ctx, r.Client, uid); err == nil && dataset != nil {
-			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(dataset)})
-		}
+		requests = append(requests, r.ofVolume(ctx, handle)...)
 	}
 	return requests
+}
+
+// changed is the Dataset whose volume VolumeParameters are about.
+func (r *Reconciler) changed(ctx context.Context, object client.Object) []ctrl.Request {
+	return r.ofVolume(ctx, object.GetName())
+}
+
+// ofVolume is the Dataset of a volume handle, if it is of one.
+func (r *Reconciler) ofVolume(ctx context.Context, handle string) []ctrl.Request {
+	uid, ours := strings.CutPrefix(handle, volume.HandlePrefix)
+	if !ours {
+		return nil
+	}
+	dataset, err := datasetWithUID(ctx, r.Client, uid)
+	if err != nil || dataset == nil {
+		return nil
+	}
+	return []ctrl.Request{{NamespacedName: client.ObjectKeyFromObject(dataset)}}
 }
 
 func datasetWithUID(ctx context.Context, reader client.Reader, uid string) (*v1alpha2.Dataset, error) {

@@ -23,6 +23,8 @@ type DatasetSeen struct {
 	Mounted int
 	// FailureCode and Failure are of the last node that could not mount it; empty: none.
 	FailureCode, Failure string
+	// Change of the volume, where it is mounted.
+	Change ChangeSeen
 }
 
 // Dataset computes a Dataset's phase and conditions:
@@ -63,6 +65,9 @@ func Dataset(seen DatasetSeen, status *v1alpha2.DatasetStatus) {
 	default:
 		setDataset(v1alpha2.ConditionReachable, metav1.ConditionUnknown, "NotTried", "no node has mounted it")
 	}
+
+	state, reason, message := applied(seen)
+	setDataset(v1alpha2.ConditionApplied, state, reason, message)
 
 	switch {
 	case seen.Refusal != "":

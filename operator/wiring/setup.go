@@ -11,7 +11,6 @@ import (
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/sluice-cache/sluice/operator/admission"
-	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 	"github.com/sluice-cache/sluice/operator/cachepool"
 	"github.com/sluice-cache/sluice/operator/certificate"
 	"github.com/sluice-cache/sluice/operator/conversion"
@@ -55,10 +54,6 @@ type Settings struct {
 func Setup(ctx context.Context, m ctrl.Manager, settings Settings) error {
 	feed := &nodes.Feed{Index: nodes.NewIndex(settings.Now)}
 	if err := feed.Watch(ctx, m.GetCache()); err != nil {
-		return err
-	}
-	// Read long before it is there: no Dataset waits for a watch to begin.
-	if _, err := m.GetCache().GetInformer(ctx, &nodev1.VolumeParameters{}); err != nil {
 		return err
 	}
 	if err := setupControllers(m, settings, feed); err != nil {

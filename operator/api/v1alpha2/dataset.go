@@ -129,6 +129,9 @@ const (
 	// ConditionReachable is False when no node can mount the dataset; the message is the source's own. Unknown before any
 	// node has tried.
 	ConditionReachable = "Reachable"
+	// ConditionApplied is False while some node that has the volume mounted does not have the last change of it in force,
+	// or a part of it from the volume's next mount on only; the message counts nodes, and says why the first one fails.
+	ConditionApplied = "Applied"
 )
 
 // DatasetStatus is computed from the claim and from what nodes report.
@@ -137,7 +140,7 @@ type DatasetStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// Phase: NotBound, Bound, Failed; package phase has the whole machine.
 	Phase v1alpha1.DatasetPhase `json:"phase,omitempty"`
-	// Conditions: Ready, Accepted, Bound, Reachable.
+	// Conditions: Ready, Accepted, Bound, Reachable, Applied.
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
