@@ -77,22 +77,31 @@ func TestSomebodyElsesClaim(t *testing.T) {
 	}
 }
 
-// What nodes report is in the status, and what mends itself is seen: nothing sticks.
+// What nodes report is in the status, and what mends itself is seen: nothing sticks. What happens again is the same event,
+// with a count.
 func TestStatusFollowsTheNodes(t *testing.T) {
 	given := bound(t, dataset(namespace(t, "status"), "demo", v1alpha1.Mount{MountPoint: "s3://bucket", Path: "/"}))
-	handle := volume.Handle(given)
 	node(t, "status-1")
-	report(t, "status-1", func(status *nodev1.NodeCacheStatus) {
+	for range 2 {
+		failAndMend(t, given, "status-1")
+	}
+}
+
+func failAndMend(t *testing.T, given *v1alpha2.Dataset, node string) {
+	t.Helper()
+	handle := volume.Handle(given)
+	report(t, node, func(status *nodev1.NodeCacheStatus) {
 		status.Failures = []nodev1.Failure{{Volume: handle, Code: "UNAUTHENTICATED", Message: "the access key is not known to the server", Time: metav1.Now()}}
+		status.Volumes = nil
 	})
 	awaitDataset(t, given, func(d *v1alpha2.Dataset) string {
 		ready := meta.FindStatusCondition(d.Status.Conditions, "Ready")
-		if d.Status.Phase != v1alpha1.DatasetPhaseFailed || ready.Reason != "Unauthenticated" || !strings.Contains(ready.Message, "status-1: the access key") {
+		if d.Status.Phase != v1alpha1.DatasetPhaseFailed || ready.Reason != "Unauthenticated" || !strings.Contains(ready.Message, node+": the access key") {
 			return fmt.Sprintf("phase %s, %+v", d.Status.Phase, ready)
 		}
 		return ""
 	})
-	report(t, "status-1", func(status *nodev1.NodeCacheStatus) {
+	report(t, node, func(status *nodev1.NodeCacheStatus) {
 		status.Failures = nil
 		status.Volumes = []nodev1.Volume{{ID: handle, Mounted: true, CachedBytes: map[string]int64{"ssd": 3 << 30}, Bytes: 4 << 30, Files: 7, Listed: true}}
 	})
