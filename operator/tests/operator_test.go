@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,9 @@ import (
 // api is the administrator's client of the one server that all tests share. Each test has a namespace of its own.
 var api client.Client
 
+// administrator is who may do everything; others are impersonated.
+var administrator *rest.Config
+
 func TestMain(m *testing.M) {
 	code, err := run(m)
 	if err != nil {
@@ -66,11 +70,12 @@ func run(m *testing.M) (int, error) {
 	defer server.Stop()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if api, err = client.New(server.Config, client.Options{Scheme: wiring.Scheme()}); err != nil {
+	administrator = server.Config
+	if api, err = client.New(administrator, client.Options{Scheme: wiring.Scheme()}); err != nil {
 		return 1, err
 	}
 	ended := make(chan error, 1)
-	if err := begin(ctx, asOperator(server.Config), ended); err != nil {
+	if err := begin(ctx, as(operatorAccount, administrator), ended); err != nil {
 		return 1, err
 	}
 	code := m.Run()
@@ -78,7 +83,7 @@ func run(m *testing.M) (int, error) {
 	if err := <-ended; err != nil {
 		return 1, err
 	}
-	// What the operator was granted and did not need, all the tests together; a part of them needs less.
+	// What was granted and not needed, all the tests together; a part of them needs less.
 	if code == 0 && flag.Lookup("test.run").Value.String() == "" {
 		err = checkRights(filepath.Join(directory, "audit.log"))
 	}
@@ -183,7 +188,7 @@ func established(ctx context.Context, name string) error {
 	return fmt.Errorf("%s is not established", name)
 }
 
-// installRendered takes the operator's roles and webhooks from what the chart renders.
+// installRendered takes roles and webhooks from what the chart renders.
 func installRendered(ctx context.Context, url string) error {
 	text, err := os.ReadFile("../../deploy/kubernetes/sluice.yaml")
 	if err != nil {
@@ -201,7 +206,7 @@ func installRendered(ctx context.Context, url string) error {
 		if err := yaml.Unmarshal(document, object); err != nil {
 			return err
 		}
-		if object.GetName() != "sluice-operator" {
+		if !slices.Contains([]string{"sluice-operator", "sluice-agent"}, object.GetName()) {
 			continue
 		}
 		callAt(object, url)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,16 +19,20 @@ import (
 	"github.com/sluice-cache/sluice/operator/certificate"
 )
 
-const account = "system:serviceaccount:sluice-system:sluice-operator"
+// The accounts of the chart.
+const (
+	operatorAccount = "system:serviceaccount:sluice-system:sluice-operator"
+	agentAccount    = "system:serviceaccount:sluice-daemon:sluice-daemon"
+)
 
-// asOperator is the account that the chart gives the operator, with the chart's rights and no others.
-func asOperator(administrator *rest.Config) *rest.Config {
+// as an account, with the rights that the chart gives it and no others.
+func as(account string, administrator *rest.Config) *rest.Config {
 	config := rest.CopyConfig(administrator)
 	config.Impersonate = rest.ImpersonationConfig{UserName: account, Groups: []string{"system:serviceaccounts", "system:authenticated"}}
 	return config
 }
 
-// audited are the API server's flags for a log of what the operator asks for.
+// audited are the API server's flags for a log of what each account asks for.
 func audited(directory string) []string {
 	policy := filepath.Join(directory, "policy.yaml")
 	text := "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n"
@@ -49,21 +54,24 @@ func rotate(ctx context.Context, keeper *certificate.Keeper) error {
 
 // checkRights compares what the chart grants with what was asked for.
 func checkRights(log string) error {
-	used, err := rightsUsed(log)
+	operator, agent, own := &rbacv1.ClusterRole{}, &rbacv1.ClusterRole{}, &rbacv1.Role{}
+	for name, role := range map[client.ObjectKey]client.Object{
+		{Name: "sluice-operator"}: operator, {Name: "sluice-agent"}: agent, {Namespace: "sluice-system", Name: "sluice-operator"}: own,
+	} {
+		if err := api.Get(context.Background(), name, role); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		checkUse(log, operatorAccount, slices.Concat(operator.Rules, own.Rules)),
+		checkUse(log, agentAccount, agent.Rules))
+}
+
+func checkUse(log, account string, rules []rbacv1.PolicyRule) error {
+	used, err := rightsUsed(log, account)
 	if err != nil {
 		return err
 	}
-	var rules []rbacv1.PolicyRule
-	cluster, own := &rbacv1.ClusterRole{}, &rbacv1.Role{}
-	name := client.ObjectKey{Name: "sluice-operator"}
-	if err := api.Get(context.Background(), name, cluster); err != nil {
-		return err
-	}
-	name.Namespace = "sluice-system"
-	if err := api.Get(context.Background(), name, own); err != nil {
-		return err
-	}
-	rules = append(append(rules, cluster.Rules...), own.Rules...)
 	var unused []string
 	for _, rule := range rules {
 		for _, group := range rule.APIGroups {
@@ -81,7 +89,7 @@ func checkRights(log string) error {
 		}
 	}
 	if len(unused) > 0 {
-		return fmt.Errorf("the operator is granted, and in all the tests does not use:\n  %s", strings.Join(unused, "\n  "))
+		return fmt.Errorf("%s is granted, and in all the tests does not use:\n  %s", account, strings.Join(unused, "\n  "))
 	}
 	return nil
 }
@@ -91,8 +99,8 @@ var neverUsedHere = []string{
 	"update datasets/finalizers.data.fluid.io", "update dataloads/finalizers.data.fluid.io", // OwnerReferencesPermissionEnforcement
 }
 
-// rightsUsed are the operator's requests that were let through.
-func rightsUsed(log string) (map[string]bool, error) {
+// rightsUsed are the account's requests that were let through.
+func rightsUsed(log, account string) (map[string]bool, error) {
 	file, err := os.Open(log)
 	if err != nil {
 		return nil, err
