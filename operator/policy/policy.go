@@ -104,7 +104,11 @@ func (p Policy) allowsLocal(directory string) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("this cluster shows no directory of its nodes but %s; an administrator can add '%s' to localPaths", orNothing(p.LocalPaths), clean)
+	others := ""
+	if len(p.LocalPaths) > 0 {
+		others = " but " + strings.Join(p.LocalPaths, ", ")
+	}
+	return fmt.Sprintf("this cluster's policy shows no directory of its nodes%s; an administrator can add '%s' to localPaths", others, clean)
 }
 
 // matchesAny: '*' in a pattern stands for any text.

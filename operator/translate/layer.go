@@ -46,6 +46,7 @@ func parseLayer(options map[string]string, encrypted []v1alpha1.EncryptOption, a
 		known, ok := sourceOptions[name]
 		switch {
 		case inSecrets[name]:
+			warnings = append(warnings, Warning{at.Key(name).String(), "has no effect: the Secret's value goes first; remove it, whoever may read this object reads it"})
 		case !ok:
 			unknown = append(unknown, name)
 		case known.meaning.isCredential():

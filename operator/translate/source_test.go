@@ -128,7 +128,8 @@ func TestMounts(t *testing.T) {
 		},
 		{
 			name: "a Secret goes before an option of the same name", mount: `{mountPoint: "s3://b", options: {aws.accessKeyId: x, aws.secretKey: y}, encryptOptions: ` + secret("aws.accessKeyId", "aws.secretKey") + `}`,
-			want: Mount{"/", Source{URI: "s3://b", Credentials: keys}},
+			want:     Mount{"/", Source{URI: "s3://b", Credentials: keys}},
+			warnings: []string{"options[aws.accessKeyId] has no effect: the Secret's value goes first", "options[aws.secretKey] has no effect"},
 		},
 		{name: "a file", mount: `{mountPoint: "https://h/f.bin", name: f}`, want: Mount{"/f", Source{URI: "https://h/f.bin"}}},
 		{name: "a manifest", mount: `{mountPoint: "https://h/list.json#manifest"}`, want: Mount{"/", Source{URI: "https://h/list.json#manifest"}}},
