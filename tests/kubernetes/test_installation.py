@@ -2,6 +2,7 @@
 
 import pytest
 
+import examples
 import harness
 import installation
 import kubectl as kubectl_module
@@ -9,7 +10,7 @@ import kubectl as kubectl_module
 
 def test_for_kubectl_alone(kubectl):
     """The API server takes every field of the rendered manifests and of the example."""
-    for file in ["crds.yaml", "sluice.yaml", "example.yaml"]:
+    for file in ["crds.yaml", "sluice.yaml", *examples.ALL]:
         kubectl("apply", "--dry-run=server", "--validate=strict", f"--filename={harness.ROOT / 'deploy/kubernetes' / file}")
 
 

@@ -1,9 +1,9 @@
 """A pod reads a bucket through a claim; every CSI call is the kubelet's, or the real provisioner's."""
 
-import yaml
+import pytest
 
 import dataset
-import harness
+import examples
 import installation
 from namespace import claim
 
@@ -42,20 +42,6 @@ def test_provisioned_volume(s3, kubectl, namespace):
     kubectl.wait_until_gone("pv", volume)
 
 
-def test_example(s3, kubectl):
-    """deploy/kubernetes/example.yaml, with nothing in it but a bucket and keys of one's own."""
-    directory = s3.bucket("imagenet") / "train"
-    directory.mkdir()
-    dataset.fill(directory)
-    text = (harness.ROOT / "deploy/kubernetes/example.yaml").read_text()
-    for example, own in {"accessKeyId: REPLACE": f"accessKeyId: {harness.ACCESS_KEY}", "secretAccessKey: REPLACE": f"secretAccessKey: {harness.SECRET_KEY}",
-                         "https://s3.example.com": s3.url}.items():
-        assert text.count(example) == 1
-        text = text.replace(example, own)
-    documents = list(yaml.safe_load_all(text))
-    kubectl.apply(documents)
-    try:
-        kubectl.wait_until(lambda pod: pod["status"]["phase"] == "Running", "pod", "reader", what="running")
-        harness.wait_until(lambda: "0.bin" in kubectl("logs", "reader"), what="the listing")
-    finally:
-        kubectl.delete(documents, "--timeout=60s")
+@pytest.mark.parametrize("example", examples.ALL)
+def test_example(s3, kubectl, example):
+    examples.read(s3, kubectl, example)
