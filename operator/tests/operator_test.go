@@ -3,7 +3,6 @@
 package tests
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"flag"
@@ -11,15 +10,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
 	"go.uber.org/zap/zapcore"
-	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -38,6 +33,7 @@ import (
 	"github.com/sluice-cache/sluice/operator/ownership"
 	"github.com/sluice-cache/sluice/operator/policy"
 	"github.com/sluice-cache/sluice/operator/testing/apiserver"
+	"github.com/sluice-cache/sluice/operator/testing/chart"
 	"github.com/sluice-cache/sluice/operator/wiring"
 )
 
@@ -90,7 +86,7 @@ func run(m *testing.M) (int, error) {
 	return code, err
 }
 
-// begin installs deploy/'s objects, with webhooks at an address instead of a Service, and starts the operator.
+// begin installs deploy/'s objects, and starts the operator.
 func begin(ctx context.Context, config *rest.Config, ended chan<- error) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -98,7 +94,7 @@ func begin(ctx context.Context, config *rest.Config, ended chan<- error) error {
 	}
 	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
-	if err := install(ctx, fmt.Sprintf("https://localhost:%d", port)); err != nil {
+	if err := install(ctx, port); err != nil {
 		return err
 	}
 	direct, err := client.New(config, client.Options{Scheme: wiring.Scheme()})
@@ -110,7 +106,7 @@ func begin(ctx context.Context, config *rest.Config, ended chan<- error) error {
 	}
 	keeper := &certificate.Keeper{
 		Client: direct, Secret: client.ObjectKey{Namespace: "sluice-system", Name: "sluice-operator-certificate"},
-		Hosts: []string{"localhost"}, Trust: wiring.Trust(direct), Now: time.Now,
+		Hosts: []string{chart.Host}, Trust: wiring.Trust(direct), Now: time.Now,
 	}
 	if err := keeper.Refresh(ctx); err != nil {
 		return err
@@ -142,28 +138,10 @@ func begin(ctx context.Context, config *rest.Config, ended chan<- error) error {
 	})
 }
 
-func install(ctx context.Context, url string) error {
-	if err := create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "sluice-system"}}); err != nil {
+func install(ctx context.Context, port int) error {
+	deploy := chart.Chart{API: api, WebhookPort: port}
+	if err := deploy.InstallKinds(ctx); err != nil {
 		return err
-	}
-	files, err := filepath.Glob("../../deploy/helm/sluice/files/crds/*.yaml")
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no CustomResourceDefinitions are there: %w", err)
-	}
-	for _, file := range files {
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := read(file, crd); err != nil {
-			return err
-		}
-		if crd.Spec.Conversion != nil {
-			crd.Spec.Conversion.Webhook.ClientConfig = &apiextensionsv1.WebhookClientConfig{URL: ptr.To(url + "/convert")}
-		}
-		if err := create(ctx, crd); err != nil {
-			return err
-		}
-		if err := until(30*time.Second, func() error { return established(ctx, crd.Name) }); err != nil {
-			return err
-		}
 	}
 	early := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(junk), early); err != nil {
@@ -172,84 +150,7 @@ func install(ctx context.Context, url string) error {
 	if err := create(ctx, early); err != nil {
 		return err
 	}
-	return installRendered(ctx, url)
-}
-
-func established(ctx context.Context, name string) error {
-	crd := &apiextensionsv1.CustomResourceDefinition{}
-	if err := api.Get(ctx, client.ObjectKey{Name: name}, crd); err != nil {
-		return err
-	}
-	for _, condition := range crd.Status.Conditions {
-		if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
-			return nil
-		}
-	}
-	return fmt.Errorf("%s is not established", name)
-}
-
-// installRendered takes roles and webhooks from what the chart renders.
-func installRendered(ctx context.Context, url string) error {
-	text, err := os.ReadFile("../../deploy/kubernetes/sluice.yaml")
-	if err != nil {
-		return err
-	}
-	for _, document := range bytes.Split(text, []byte("\n---\n")) {
-		kind := metav1.TypeMeta{}
-		if err := yaml.Unmarshal(document, &kind); err != nil {
-			return err
-		}
-		object := rendered(kind.Kind)
-		if object == nil {
-			continue
-		}
-		if err := yaml.Unmarshal(document, object); err != nil {
-			return err
-		}
-		if !slices.Contains([]string{"sluice-operator", "sluice-agent"}, object.GetName()) {
-			continue
-		}
-		callAt(object, url)
-		if err := create(ctx, object); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func rendered(kind string) client.Object {
-	switch kind {
-	case "ClusterRole":
-		return &rbacv1.ClusterRole{}
-	case "ClusterRoleBinding":
-		return &rbacv1.ClusterRoleBinding{}
-	case "Role":
-		return &rbacv1.Role{}
-	case "RoleBinding":
-		return &rbacv1.RoleBinding{}
-	case "ValidatingWebhookConfiguration":
-		return &admissionv1.ValidatingWebhookConfiguration{}
-	case "MutatingWebhookConfiguration":
-		return &admissionv1.MutatingWebhookConfiguration{}
-	}
-	return nil
-}
-
-// callAt has the API server call webhooks at an address.
-func callAt(object client.Object, url string) {
-	at := func(config *admissionv1.WebhookClientConfig) {
-		*config = admissionv1.WebhookClientConfig{URL: ptr.To(url + *config.Service.Path)}
-	}
-	switch configuration := object.(type) {
-	case *admissionv1.ValidatingWebhookConfiguration:
-		for i := range configuration.Webhooks {
-			at(&configuration.Webhooks[i].ClientConfig)
-		}
-	case *admissionv1.MutatingWebhookConfiguration:
-		for i := range configuration.Webhooks {
-			at(&configuration.Webhooks[i].ClientConfig)
-		}
-	}
+	return deploy.InstallOperator(ctx)
 }
 
 func create(ctx context.Context, object client.Object) error {
@@ -257,14 +158,6 @@ func create(ctx context.Context, object client.Object) error {
 		return fmt.Errorf("%T %s: %w", object, object.GetName(), err)
 	}
 	return nil
-}
-
-func read(file string, into any) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	return yaml.UnmarshalStrict(text, into)
 }
 
 // until polls, and returns the last error when it is too late.

@@ -16,10 +16,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/sluice-cache/sluice/operator/testing/process"
 )
 
 // readyTimeout is for both servers together; about five seconds is what they take on two idle cores.
@@ -31,7 +34,8 @@ type Server struct {
 	Config *rest.Config
 
 	directory string
-	processes []*process
+	hyperkube string
+	processes []*process.Process
 }
 
 // Start is Launch for one test (or for one that has parts), which fails if the servers do not come up, and ends them.
@@ -56,8 +60,8 @@ func Launch(flags ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{directory: directory}
-	if err := server.launch(hyperkube, flags); err != nil {
+	server := &Server{directory: directory, hyperkube: hyperkube}
+	if err := server.launch(flags); err != nil {
 		server.Stop()
 		return nil, err
 	}
@@ -67,33 +71,29 @@ func Launch(flags ...string) (*Server, error) {
 // Stop kills the servers and removes their data. It may be called again.
 func (s *Server) Stop() {
 	for i := len(s.processes) - 1; i >= 0; i-- {
-		s.processes[i].kill()
+		s.processes[i].Kill()
 	}
 	s.processes = nil
 	os.RemoveAll(s.directory)
 }
 
-func (s *Server) launch(hyperkube string, flags []string) error {
-	ports, err := freePorts(3)
+func (s *Server) launch(flags []string) error {
+	ports, err := FreePorts(3)
 	if err != nil {
 		return err
 	}
-	client, peer, secure := "http://"+ports[0], "http://"+ports[1], ports[2]
+	client, peer := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
 	token, err := s.writeCredentials()
 	if err != nil {
 		return err
 	}
-	_, port, err := net.SplitHostPort(secure)
-	if err != nil {
-		return err
-	}
-	if err := s.run(hyperkube, "etcd", "--data-dir", s.path("etcd"), "--unsafe-no-fsync", "--log-level", "warn",
+	if err := s.run("etcd", "--data-dir", s.path("etcd"), "--unsafe-no-fsync", "--log-level", "warn",
 		"--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
 		"--initial-advertise-peer-urls", peer, "--initial-cluster", "default="+peer); err != nil {
 		return err
 	}
-	if err := s.run(hyperkube, append([]string{"kube-apiserver", "--etcd-servers", client, "--bind-address", "127.0.0.1",
-		"--secure-port", port, "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
+	if err := s.run(append([]string{"kube-apiserver", "--etcd-servers", client, "--bind-address", "127.0.0.1",
+		"--secure-port", strconv.Itoa(ports[2]), "--advertise-address", "127.0.0.1", "--endpoint-reconciler-type", "none",
 		"--cert-dir", s.path("certificates"), "--token-auth-file", s.path("tokens.csv"), "--authorization-mode", "RBAC",
 		"--service-cluster-ip-range", "10.96.0.0/24", "--service-account-issuer", "https://kubernetes.default.svc",
 		"--service-account-key-file", s.path("account.key"), "--service-account-signing-key-file", s.path("account.key"),
@@ -101,17 +101,21 @@ func (s *Server) launch(hyperkube string, flags []string) error {
 		"--disable-admission-plugins", "ServiceAccount"}, flags...)...); err != nil {
 		return err
 	}
-	return s.waitUntilReady("https://"+secure, token)
+	return s.waitUntilReady(fmt.Sprintf("https://127.0.0.1:%d", ports[2]), token)
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.directory, name) }
 
-func (s *Server) run(hyperkube string, arguments ...string) error {
-	started, err := startProcess(s.path(arguments[0]+".log"), hyperkube, arguments...)
-	if err == nil {
-		s.processes = append(s.processes, started)
+// Processes are those that run, the API server's among them under the name kube-apiserver.
+func (s *Server) Processes() []*process.Process { return s.processes }
+
+func (s *Server) run(arguments ...string) error {
+	started, err := process.Start(arguments[0], s.path(arguments[0]+".log"), nil, s.hyperkube, arguments...)
+	if err != nil {
+		return fmt.Errorf("apiserver: %w", err)
 	}
-	return err
+	s.processes = append(s.processes, started)
+	return nil
 }
 
 // writeCredentials makes the administrator's token, which it returns, and the key that signs service accounts' tokens.
@@ -131,8 +135,8 @@ func (s *Server) writeCredentials() (string, error) {
 func (s *Server) waitUntilReady(url, token string) error {
 	for end := time.Now().Add(readyTimeout); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		for _, process := range s.processes {
-			if process.ended() {
-				return fmt.Errorf("apiserver: %s ended by itself:\n%s", process.name, process.lastWords())
+			if process.Ended() {
+				return fmt.Errorf("apiserver: %s ended by itself:\n%s", process.Name, process.LastWords())
 			}
 		}
 		authority, err := os.ReadFile(s.path("certificates/apiserver.crt"))
@@ -142,7 +146,7 @@ func (s *Server) waitUntilReady(url, token string) error {
 		}
 	}
 	last := s.processes[len(s.processes)-1]
-	return fmt.Errorf("apiserver: not ready after %v:\n%s", readyTimeout, last.lastWords())
+	return fmt.Errorf("apiserver: not ready after %v:\n%s", readyTimeout, last.LastWords())
 }
 
 func isReady(url, token string, authority []byte) bool {
@@ -163,16 +167,16 @@ func isReady(url, token string, authority []byte) bool {
 	return reply.StatusCode == http.StatusOK
 }
 
-// freePorts are different ones, since all are held until the last is known.
-func freePorts(count int) ([]string, error) {
-	addresses := make([]string, count)
-	for i := range addresses {
+// FreePorts of loopback: different ones, since all are held until the last is known.
+func FreePorts(count int) ([]int, error) {
+	ports := make([]int, count)
+	for i := range ports {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
 		defer listener.Close()
-		addresses[i] = listener.Addr().String()
+		ports[i] = listener.Addr().(*net.TCPAddr).Port
 	}
-	return addresses, nil
+	return ports, nil
 }

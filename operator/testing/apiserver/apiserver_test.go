@@ -100,7 +100,7 @@ func TestSaysWhyTheServerEnded(t *testing.T) {
 func (s *Server) pids() []int {
 	var ids []int
 	for _, process := range s.processes {
-		ids = append(ids, process.command.Process.Pid)
+		ids = append(ids, process.ID())
 	}
 	return ids
 }
