@@ -26,9 +26,9 @@ import (
 
 // controllerFlags are what the chart sets.
 type controllerFlags struct {
-	namespace, service, policyFile, image, metrics, health, certificateSecret string
-	webhookPort                                                               int
-	logging                                                                   zap.Options
+	namespace, service, policyFile, image, metrics, health, profiles, certificateSecret string
+	webhookPort                                                                         int
+	logging                                                                             zap.Options
 }
 
 func parseControllerFlags(arguments []string) (controllerFlags, error) {
@@ -41,6 +41,7 @@ func parseControllerFlags(arguments []string) (controllerFlags, error) {
 	flags.StringVar(&f.image, "image", "", "the image of this program, for the pods of DataLoads (required)")
 	flags.StringVar(&f.metrics, "metrics", ":8080", "where metrics are served; 0: nowhere")
 	flags.StringVar(&f.health, "health", ":8081", "where /healthz and /readyz are served")
+	flags.StringVar(&f.profiles, "profiles", "0", "where profiles for `go tool pprof` are served, such as 127.0.0.1:6060: who can ask sees names of objects; 0: nowhere")
 	flags.IntVar(&f.webhookPort, "webhook-port", 9443, "where the API server calls")
 	f.logging.BindFlags(flags)
 	if err := flags.Parse(arguments); err != nil {
@@ -101,6 +102,7 @@ func newManager(config *rest.Config, scheme *runtime.Scheme, flags controllerFla
 		Scheme:                        scheme,
 		Metrics:                       metricsserver.Options{BindAddress: flags.metrics},
 		HealthProbeBindAddress:        flags.health,
+		PprofBindAddress:              flags.profiles,
 		LeaderElection:                true,
 		LeaderElectionID:              "sluice-operator",
 		LeaderElectionNamespace:       flags.namespace,
