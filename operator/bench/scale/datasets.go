@@ -156,12 +156,12 @@ func (d *datasets) makeAll(ctx context.Context) error {
 	return group.Wait()
 }
 
-// make one, in Fluid's version, and its runtime.
+// make one, and its runtime.
 func (d *datasets) make(ctx context.Context, key client.ObjectKey, index int) error {
 	d.mutex.Lock()
 	d.lives[key] = &life{index: index, created: time.Now()}
 	d.mutex.Unlock()
-	if err := d.api.Create(ctx, manifest(key)); err != nil {
+	if err := d.api.Create(ctx, manifest(key, d.plan.version)); err != nil {
 		return fmt.Errorf("Dataset %s: %w", key, err)
 	}
 	if !d.plan.runtimes {

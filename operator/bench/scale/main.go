@@ -32,6 +32,7 @@ import (
 // plan is what is measured.
 type plan struct {
 	datasets, nodes, namespaces int
+	version                     string        // that Datasets are made in: Fluid's own, v1alpha1, or what is stored, v1alpha2
 	runtimes                    bool          // an AlluxioRuntime for each Dataset, as Fluid's users have
 	rate                        float64       // Datasets made per second at most
 	holders                     int           // nodes that mount each Dataset as soon as it is Bound
@@ -49,6 +50,7 @@ func parse(arguments []string) (plan, error) {
 	flags.IntVar(&p.datasets, "datasets", 2000, "how many Datasets")
 	flags.IntVar(&p.nodes, "nodes", 100, "how many nodes")
 	flags.IntVar(&p.namespaces, "namespaces", 20, "over how many namespaces the Datasets are spread")
+	flags.StringVar(&p.version, "version", "v1alpha1", "of the Datasets' manifests: v1alpha1, which the operator converts, or v1alpha2")
 	flags.BoolVar(&p.runtimes, "runtimes", true, "make an AlluxioRuntime for each Dataset, too")
 	flags.Float64Var(&p.rate, "rate", 50, "Datasets made per second at most")
 	flags.IntVar(&p.holders, "holders", 2, "how many nodes mount each Dataset")
@@ -69,6 +71,9 @@ func parse(arguments []string) (plan, error) {
 	}
 	if p.holders < 0 || p.holders > p.nodes {
 		return p, fmt.Errorf("--holders is %d; with %d nodes it is 0 to %d", p.holders, p.nodes, p.nodes)
+	}
+	if p.version != "v1alpha1" && p.version != "v1alpha2" {
+		return p, fmt.Errorf("--version is '%s'; it is v1alpha1 or v1alpha2", p.version)
 	}
 	if p.rate <= 0 {
 		return p, fmt.Errorf("--rate is %g; it has to be more than 0", p.rate)

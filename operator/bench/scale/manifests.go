@@ -6,16 +6,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha1"
+	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 )
 
 // manifest of a Dataset as Fluid's documentation has it: an object store, with credentials from a Secret.
-func manifest(key client.ObjectKey) *v1alpha1.Dataset {
+func manifest(key client.ObjectKey, version string) client.Object {
 	secret := func(option, name string) v1alpha1.EncryptOption {
 		return v1alpha1.EncryptOption{Name: option, ValueFrom: v1alpha1.EncryptOptionSource{
 			SecretKeyRef: v1alpha1.SecretKeySelector{Name: "credentials", Key: name},
 		}}
 	}
-	return &v1alpha1.Dataset{
+	fluid := &v1alpha1.Dataset{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
 		Spec: v1alpha1.DatasetSpec{Placement: v1alpha1.PlacementShared, Mounts: []v1alpha1.Mount{{
 			Name: "raw", Path: "/", MountPoint: "s3://models/" + key.Namespace + "/" + key.Name,
@@ -25,6 +26,10 @@ func manifest(key client.ObjectKey) *v1alpha1.Dataset {
 			},
 		}}},
 	}
+	if version == v1alpha1.GroupVersion.Version {
+		return fluid
+	}
+	return &v1alpha2.Dataset{ObjectMeta: fluid.ObjectMeta, Spec: v1alpha2.DatasetSpec{DatasetSpec: fluid.Spec}}
 }
 
 // runtime of the Dataset's name.

@@ -42,7 +42,7 @@ func TestMeasuresEverything(t *testing.T) {
 
 func TestRefusesWhatCannotBeMeasured(t *testing.T) {
 	for argument, says := range map[string]string{
-		"--datasets=0": "--datasets is 0", "--holders=200": "with 100 nodes it is 0 to 100", "--rate=0": "--rate is 0",
+		"--datasets=0": "--datasets is 0", "--holders=200": "with 100 nodes it is 0 to 100", "--rate=0": "--rate is 0", "--version=v1": "v1alpha1 or v1alpha2",
 	} {
 		if _, err := parse([]string{argument}); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", argument, err)

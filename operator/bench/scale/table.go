@@ -21,7 +21,7 @@ func table(asked plan, m measured) string {
 		kinds = "one each"
 	}
 	line("Datasets, runtimes, nodes, namespaces", "%d, %s, %d, %d", asked.datasets, kinds, asked.nodes, asked.namespaces)
-	line("all Bound, made at up to "+fmt.Sprintf("%g", asked.rate)+" a second", "after %.0f s", m.creating.took.Seconds())
+	line(fmt.Sprintf("all Bound, made in %s at up to %g a second", asked.version, asked.rate), "after %.0f s", m.creating.took.Seconds())
 	line("from `create` to Bound meanwhile", "%s", waited(m.boundWhileCreating))
 	line("operator meanwhile", "%s", used(m.creating))
 	line(fmt.Sprintf("operator, %d volumes being read on every node", asked.read), "%s", used(m.busy))
