@@ -51,7 +51,7 @@ func (r *Reconciler) report(ctx context.Context, dataset *v1alpha2.Dataset, desc
 		return result, nil
 	}
 	key := types.NamespacedName{Namespace: dataset.Namespace, Name: dataset.Name}
-	if onlyCountersDiffer(before, status) {
+	if !isUrgent(before, status) {
 		if wait := r.written.untilDue(key, r.Now()); wait > 0 {
 			result.RequeueAfter = wait
 			return result, nil
@@ -93,16 +93,22 @@ func (r *Reconciler) announce(dataset *v1alpha2.Dataset, first bool) {
 	r.Events.Eventf(dataset, nil, kind, ready.Reason, string(dataset.Status.Phase), "%s", ready.Message)
 }
 
-// onlyCountersDiffer: and what conditions say of them, such as how many nodes a change is in force on.
-func onlyCountersDiffer(before, after *v1alpha2.DatasetStatus) bool {
-	return equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after))
+// isUrgent: more than counters differs, and what conditions say of them. How many nodes have mounted it is one of these,
+// and that the first one has: users wait for Ready. That none can mount it is none.
+func isUrgent(before, after *v1alpha2.DatasetStatus) bool {
+	a, b := withoutCounters(before), withoutCounters(after)
+	if !meta.IsStatusConditionFalse(a.Conditions, v1alpha2.ConditionReachable) && !meta.IsStatusConditionFalse(b.Conditions, v1alpha2.ConditionReachable) {
+		meta.RemoveStatusCondition(&a.Conditions, v1alpha2.ConditionReachable)
+		meta.RemoveStatusCondition(&b.Conditions, v1alpha2.ConditionReachable)
+	}
+	return !equality.Semantic.DeepEqual(a, b)
 }
 
 func withoutCounters(status *v1alpha2.DatasetStatus) *v1alpha2.DatasetStatus {
 	rest := status.DeepCopy()
 	rest.Source, rest.Cache = v1alpha2.SourceStatus{}, v1alpha2.CacheStatus{}
-	for i := range rest.Conditions {
-		rest.Conditions[i].Message = ""
+	if applied := meta.FindStatusCondition(rest.Conditions, v1alpha2.ConditionApplied); applied != nil {
+		applied.Message = "" // on how many nodes
 	}
 	return rest
 }

@@ -9,12 +9,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/conflict"
 	"github.com/sluice-cache/sluice/operator/phase"
 )
+
+// workers is how many runtimes of a kind are worked on at a time: each waits for the API server most of the time, and
+// there is one for each Dataset.
+const workers = 4
 
 // Reconciler says in a runtime's status what has become of it. Its settings are the Dataset's business, which is looked
 // at again whenever its runtime changes (package dataset).
@@ -75,6 +80,7 @@ func Setup(manager ctrl.Manager) error {
 		if err := ctrl.NewControllerManagedBy(manager).Named(kind.name).
 			For(kind.new()).
 			Watches(&v1alpha2.Dataset{}, &handler.EnqueueRequestForObject{}).
+			WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 			Complete(conflict.Quietly(&Reconciler{Client: manager.GetClient(), kind: kind})); err != nil {
 			return err
 		}

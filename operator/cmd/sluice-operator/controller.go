@@ -41,7 +41,7 @@ func parseControllerFlags(arguments []string) (controllerFlags, error) {
 	flags.StringVar(&f.image, "image", "", "the image of this program, for the pods of DataLoads (required)")
 	flags.StringVar(&f.metrics, "metrics", ":8080", "where metrics are served; 0: nowhere")
 	flags.StringVar(&f.health, "health", ":8081", "where /healthz and /readyz are served")
-	flags.StringVar(&f.profiles, "profiles", "0", "where profiles for `go tool pprof` are served, such as 127.0.0.1:6060: who can ask sees names of objects; 0: nowhere")
+	flags.StringVar(&f.profiles, "profiles", "0", "where profiles for go tool pprof are served, such as 127.0.0.1:6060: who can ask sees names of objects; 0: nowhere")
 	flags.IntVar(&f.webhookPort, "webhook-port", 9443, "where the API server calls")
 	f.logging.BindFlags(flags)
 	if err := flags.Parse(arguments); err != nil {
@@ -67,7 +67,6 @@ func runController(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	config.QPS, config.Burst = 100, 200 // some thousand Datasets at a time are worked on when the operator starts
 	scheme := wiring.Scheme()
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
