@@ -29,6 +29,8 @@ type Objects struct {
 	Client  client.Reader
 	Policy  policy.Policy
 	Decoder admission.Decoder
+	// Refused is told the kind of each object that is.
+	Refused func(kind string)
 }
 
 // verdict on one object.
@@ -80,6 +82,9 @@ func (o *Objects) Handle(ctx context.Context, request admission.Request) admissi
 			return admission.Errored(http.StatusBadRequest, err)
 		}
 		found.errors = append(found.errors, refusedChanges(request.Kind.Kind, before, object)...)
+	}
+	if len(found.errors) > 0 {
+		o.Refused(request.Kind.Kind)
 	}
 	return respond(request, object, found)
 }

@@ -92,6 +92,14 @@ func (k *Keeper) IsReady() error {
 	return nil
 }
 
+// Expiry is until when the present certificate is good; zero: there is none yet.
+func (k *Keeper) Expiry() time.Time {
+	if pair := k.presented.Load(); pair != nil {
+		return pair.Leaf.NotAfter
+	}
+	return time.Time{}
+}
+
 // ensure returns the Secret with nothing in it that is due. Another replica may be about to do the same: its work counts.
 func (k *Keeper) ensure(ctx context.Context) (*corev1.Secret, error) {
 	const triesMax = 5

@@ -146,6 +146,34 @@ func (i *Index) Ready() []*nodev1.NodeCache {
 	return ready
 }
 
+// State of a node's cache.
+type State string
+
+// The states that Count tells apart.
+const (
+	StateReady    State = "ready"
+	StateNotReady State = "not_ready" // the agent says so
+	StateSilent   State = "silent"    // the agent says nothing, or never did
+)
+
+// Count of nodes in each state; one with none is there, too.
+func (i *Index) Count() map[State]int {
+	i.mutex.RLock()
+	defer i.mutex.RUnlock()
+	count := map[State]int{StateReady: 0, StateNotReady: 0, StateSilent: 0}
+	for _, node := range i.nodes {
+		switch {
+		case !i.isHeard(node):
+			count[StateSilent]++
+		case meta.IsStatusConditionTrue(node.Status.Conditions, "Ready"):
+			count[StateReady]++
+		default:
+			count[StateNotReady]++
+		}
+	}
+	return count
+}
+
 // Exists says whether the node has a NodeCache.
 func (i *Index) Exists(name string) bool {
 	i.mutex.RLock()

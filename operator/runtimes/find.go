@@ -56,6 +56,9 @@ func Objects() (objects []client.Object) {
 	return objects
 }
 
+// Phase of a runtime of any kind.
+func Phase(object client.Object) string { return string(statusOf(object).Phase) }
+
 // All runtimes of a Dataset's name, in the order in which they count: the first one's settings hold.
 func All(ctx context.Context, reader client.Reader, key client.ObjectKey) (found []Found, err error) {
 	for _, kind := range kinds {

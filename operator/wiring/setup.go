@@ -7,15 +7,19 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/sluice-cache/sluice/operator/admission"
+	"github.com/sluice-cache/sluice/operator/api/v1alpha2"
 	"github.com/sluice-cache/sluice/operator/cachepool"
 	"github.com/sluice-cache/sluice/operator/certificate"
 	"github.com/sluice-cache/sluice/operator/conversion"
 	"github.com/sluice-cache/sluice/operator/dataload"
 	"github.com/sluice-cache/sluice/operator/dataset"
+	"github.com/sluice-cache/sluice/operator/metrics"
 	"github.com/sluice-cache/sluice/operator/nodecache"
 	"github.com/sluice-cache/sluice/operator/nodes"
 	"github.com/sluice-cache/sluice/operator/policy"
@@ -59,7 +63,38 @@ func Setup(ctx context.Context, m ctrl.Manager, settings Settings) error {
 	if err := setupControllers(m, settings, feed); err != nil {
 		return err
 	}
-	return setupWebhooks(m, settings.Policy, feed)
+	shown, err := metrics.New(ctrlmetrics.Registry, feed.Index)
+	if err != nil {
+		return err
+	}
+	if err := watchPhases(ctx, m, shown); err != nil {
+		return err
+	}
+	return setupWebhooks(m, settings.Policy, feed, shown)
+}
+
+func watchPhases(ctx context.Context, m ctrl.Manager, shown *metrics.Metrics) error {
+	type counted struct {
+		object client.Object
+		phase  func(client.Object) string
+	}
+	kinds := []counted{
+		{&v1alpha2.Dataset{}, func(object client.Object) string { return string(object.(*v1alpha2.Dataset).Status.Phase) }},
+		{&v1alpha2.DataLoad{}, func(object client.Object) string { return string(object.(*v1alpha2.DataLoad).Status.Phase) }},
+	}
+	for _, runtime := range runtimes.Objects() {
+		kinds = append(kinds, counted{runtime, runtimes.Phase})
+	}
+	for _, kind := range kinds {
+		name, err := apiutil.GVKForObject(kind.object, m.GetScheme())
+		if err != nil {
+			return err
+		}
+		if err := shown.WatchPhases(ctx, m.GetCache(), name.Kind, kind.object, kind.phase); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func setupControllers(m ctrl.Manager, settings Settings, feed *nodes.Feed) error {
@@ -90,11 +125,11 @@ func setupControllers(m ctrl.Manager, settings Settings, feed *nodes.Feed) error
 	return runtimes.Setup(m)
 }
 
-func setupWebhooks(m ctrl.Manager, allowed policy.Policy, feed *nodes.Feed) error {
+func setupWebhooks(m ctrl.Manager, allowed policy.Policy, feed *nodes.Feed, shown *metrics.Metrics) error {
 	server := m.GetWebhookServer()
 	server.Register("/pods", &webhook.Admission{Handler: &admission.Pods{Client: m.GetClient(), Nodes: feed.Index}})
 	server.Register("/objects", &webhook.Admission{Handler: &admission.Objects{
-		Client: m.GetClient(), Policy: allowed, Decoder: webhookadmission.NewDecoder(m.GetScheme()),
+		Client: m.GetClient(), Policy: allowed, Decoder: webhookadmission.NewDecoder(m.GetScheme()), Refused: shown.CountRefused,
 	}})
 	handler, err := conversion.Webhook(m.GetScheme())
 	if err != nil {

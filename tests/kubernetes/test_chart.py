@@ -143,5 +143,7 @@ def test_objects_of_prometheus_and_grafana():
     documents = render("--set", "metrics.serviceMonitor.create=true,metrics.rules.create=true,metrics.dashboard.create=true")
     assert one(documents, "PrometheusRule", "sluice")["spec"]["groups"][0]["rules"] == ALERTS
     assert json.loads(one(documents, "ConfigMap", "sluice-dashboard")["data"]["sluice.json"])["title"] == "Sluice"
-    selector = one(documents, "ServiceMonitor", "sluice-daemon")["spec"]["selector"]["matchLabels"]
-    assert selector.items() <= one(documents, "Service", "sluice-daemon")["metadata"]["labels"].items()
+    for monitor, service in [("sluice-daemon", "sluice-daemon"), ("sluice-operator", "sluice-operator-metrics")]:
+        selector = one(documents, "ServiceMonitor", monitor)["spec"]["selector"]["matchLabels"]
+        assert selector.items() <= one(documents, "Service", service)["metadata"]["labels"].items()
+        assert one(documents, "ServiceMonitor", monitor)["metadata"]["namespace"] == one(documents, "Service", service)["metadata"]["namespace"]

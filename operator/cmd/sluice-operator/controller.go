@@ -15,10 +15,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/sluice-cache/sluice/operator/certificate"
+	"github.com/sluice-cache/sluice/operator/metrics"
 	"github.com/sluice-cache/sluice/operator/ownership"
 	"github.com/sluice-cache/sluice/operator/policy"
 	"github.com/sluice-cache/sluice/operator/wiring"
@@ -116,6 +118,9 @@ func newManager(config *rest.Config, scheme *runtime.Scheme, flags controllerFla
 // watch has the certificate kept and the ownership checked as long as the operator runs, and probes answered.
 func watch(m ctrl.Manager, keeper *certificate.Keeper) error {
 	if err := m.Add(keeper); err != nil {
+		return err
+	}
+	if err := metrics.Certificate(ctrlmetrics.Registry, keeper.Expiry); err != nil {
 		return err
 	}
 	if err := m.Add(manager.RunnableFunc(watchOwnership(m.GetAPIReader()))); err != nil {
