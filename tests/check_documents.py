@@ -25,6 +25,7 @@ def text(path):
 
 
 sources = "".join(f.read_text() for folder in ("common", "io", "source", "cache", "fuse", "daemon") for f in (ROOT / folder).glob("*.*"))
+sources += "".join(f.read_text() for f in (ROOT / "operator/metrics").glob("*.go") if not f.name.endswith("_test.go"))
 same("metrics", set(re.findall(r"`(sluice_\w+)`", text("docs/metrics.md"))), set(re.findall(r'"(sluice_\w+)"', sources)))
 
 keys = re.search(r"kKeys\[\] = \{(.*?)\}", text("csi/volume_parameters.cc"), re.S).group(1)
