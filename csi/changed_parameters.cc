@@ -19,8 +19,8 @@ bool Parse(const std::string& text, broker::v1::ChangedParameters* changed) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ChangedParameters>> ChangedParameters::Open(const std::string& directory) {
-  std::unique_ptr<ChangedParameters> all(new ChangedParameters(directory));
+StatusOr<std::unique_ptr<ChangedParameters>> ChangedParameters::Open(const std::string& directory, size_t volumes_max) {
+  std::unique_ptr<ChangedParameters> all(new ChangedParameters(directory, volumes_max));
   RETURN_IF_ERROR(ReadRecords(directory, [&](const std::string& text) {
     broker::v1::ChangedParameters changed;
     if (!Parse(text, &changed)) return false;
@@ -47,7 +47,7 @@ Status ChangedParameters::Put(const std::string& volume_id, const StringMap& par
   }
   RETURN_IF_ERROR(WriteRecord(directory_ + "/" + RecordName(volume_id), text));
   volumes_[volume_id] = std::move(changed);
-  return volumes_.size() > kVolumesMax ? ForgetOldest() : absl::OkStatus();
+  return volumes_.size() > volumes_max_ ? ForgetOldest() : absl::OkStatus();
 }
 
 StringMap ChangedParameters::Find(const std::string& volume_id) const {

@@ -4,7 +4,7 @@
 // One JSON file each below `directory`, without secrets.
 //
 // Threads:   one at a time.
-// Limits:    kVolumesMax; beyond it the one that was changed longest ago is forgotten.
+// Limits:    kVolumesMax, unless another is given; beyond it the one that was changed longest ago is forgotten.
 // Errors:    UNAVAILABLE when the directory cannot be written. A file that cannot be read is left alone, and logged.
 // Format:    docs/on-disk-format.md, "Changed parameters".
 #pragma once
@@ -22,9 +22,10 @@ namespace sluice::csi {
 
 class ChangedParameters {
  public:
-  static constexpr size_t kVolumesMax = 10'000;
+  static constexpr size_t kVolumesMax = 50'000;
 
-  static StatusOr<std::unique_ptr<ChangedParameters>> Open(const std::string& directory);
+  static StatusOr<std::unique_ptr<ChangedParameters>> Open(const std::string& directory,
+                                                           size_t volumes_max = kVolumesMax);
 
   // All of the volume's parameters; none: they are taken back.
   Status Put(const std::string& volume_id, const StringMap& parameters);
@@ -33,11 +34,13 @@ class ChangedParameters {
   std::vector<std::string> Ids() const;
 
  private:
-  explicit ChangedParameters(std::string directory) : directory_(std::move(directory)) {}
+  ChangedParameters(std::string directory, size_t volumes_max)
+      : directory_(std::move(directory)), volumes_max_(volumes_max) {}
   Status Remove(const std::string& volume_id);
   Status ForgetOldest();
 
   const std::string directory_;
+  const size_t volumes_max_;
   uint64_t next_number_ = 1;
   std::map<std::string, broker::v1::ChangedParameters> volumes_;  // by id
 };

@@ -107,8 +107,9 @@ TEST(ChangedParameters, AreKeptUntilTheyAreTakenBack) {
 
 TEST(ChangedParameters, TheOldestGoesFirst) {
   TempDir directory;
-  ASSERT_OK_AND_ASSIGN(const auto changed, ChangedParameters::Open(directory.path()));
-  for (size_t i = 0; i < ChangedParameters::kVolumesMax; ++i) ASSERT_OK(changed->Put(std::to_string(i), kMade));
+  constexpr size_t kMax = 10;
+  ASSERT_OK_AND_ASSIGN(const auto changed, ChangedParameters::Open(directory.path(), kMax));
+  for (size_t i = 0; i < kMax; ++i) ASSERT_OK(changed->Put(std::to_string(i), kMade));
   ASSERT_OK(changed->Put("0", {{"source", "s3://newer"}}));
   ASSERT_OK(changed->Put("one more", kMade));
   EXPECT_FALSE(changed->Find("0").empty());

@@ -75,6 +75,11 @@ func (d *daemon) ListMounts(context.Context, *admin.ListMountsRequest, ...grpc.C
 	return answer, nil
 }
 
+// SetVolume takes everything at once, as a plugin that only writes it down.
+func (d *daemon) SetVolume(context.Context, *admin.SetVolumeRequest, ...grpc.CallOption) (*admin.SetVolumeResponse, error) {
+	return &admin.SetVolumeResponse{}, nil
+}
+
 func (d *daemon) ListJobs(context.Context, *admin.ListJobsRequest, ...grpc.CallOption) (*admin.ListJobsResponse, error) {
 	return &admin.ListJobsResponse{}, nil
 }
