@@ -83,9 +83,7 @@ Status Pool::TryChange(const broker::v1::ChangeVolume& request, broker::v1::Chan
   if (request.check_only()) return absl::OkStatus();
   RETURN_IF_ERROR(changed_parameters_->Put(id, parameters));
   volume.spec = std::move(change.spec);
-  RETURN_IF_ERROR(staged_->Put(volume.spec, volume.staging_path));
-  spdlog::info("volume {} has other parameters", id);
-  return absl::OkStatus();
+  return staged_->Put(volume.spec, volume.staging_path);  // the daemon says so in its log, which is its own
 }
 
 }  // namespace sluice::csi

@@ -4,6 +4,7 @@
 It answers FUSE_INIT itself, so that the kernel would say yes. In its tier it writes what it got:
 
     report.json     for the volume "v": {attempt at a backing file: [status code, whether there was a backing id]}
+    changes.json    {attempt at a change of a volume: [status code, whether there was a volume]}
     told.json       the volumes that the second plugin told it to unmount, to which it had lied about what it serves
     renewed.json    how often it was handed new credentials; it refuses them once
     deaf.json       its process id, once it reads nothing that the third plugin says
@@ -18,7 +19,7 @@ import struct
 import sys
 import time
 
-HELLO, MOUNT, UNMOUNT, RESULT, OPEN_BACKING, BACKING, RESUMED, HELD, RENEW = 2, 3, 4, 5, 6, 8, 9, 12, 15  # of Message in proto/broker.proto
+HELLO, MOUNT, UNMOUNT, RESULT, OPEN_BACKING, BACKING, RESUMED, HELD, RENEW, CHANGE, CHANGED = 2, 3, 4, 5, 6, 8, 9, 12, 15, 16, 17  # of Message in proto/broker.proto
 BACKINGS_MAX = 4096
 VERSION = b"@VERSION@"  # of another one the plugin would not want it; the test puts it here
 
@@ -92,6 +93,27 @@ class Broker:
             if BACKING in message and message.get(1) == self.next:
                 backing = parse(message[BACKING])
                 return [backing.get(2, 0), backing.get(1, 0) > 0]
+
+
+    def change_volume(self, volume, parameters):
+        self.next += 1
+        pairs = b"".join(text(2, text(1, key) + text(2, value)) for key, value in parameters.items())
+        self.socket.send(number(1, self.next) + text(CHANGE, text(1, volume) + pairs))
+        while True:
+            message, _ = self.receive()
+            if CHANGED in message and message.get(1) == self.next:
+                changed = parse(message[CHANGED])
+                return [changed.get(1, 0), 3 in changed]
+
+
+def ask_for_changes(broker, tier):
+    report = {
+        "nonsense": broker.change_volume(b"v", {b"soruce": b"s3://b"}),
+        "its own volume": broker.change_volume(b"v", {b"source": b"s3://b", b"uid": b"7"}),
+        "one of another pool": broker.change_volume(b"other", {b"source": b"s3://b"}),
+    }
+    report["a flood"] = max(broker.change_volume(b"v", {b"source": b"s3://b%d" % i}) for i in range(3000))
+    write(f"{tier}/changes.json", report)
 
 
 def ask_for_backing_files(broker, tier):
@@ -185,6 +207,7 @@ def converse(broker, tier, served, lies):
                 answer_init(descriptors[0], mount[2])
             broker.socket.send(number(1, message[1]) + text(RESULT, b""))
             if volume == b"v" and not resumed:
+                ask_for_changes(broker, tier)
                 ask_for_backing_files(broker, tier)
 
 

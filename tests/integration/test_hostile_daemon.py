@@ -61,6 +61,16 @@ def test_backing_files(attacked, s3_volume):
     assert {name: answer for name, answer in answers.items() if answer != [PERMISSION_DENIED, False]} == {}
 
 
+def test_changes_of_volumes(attacked, s3_volume):
+    """It may have its own pool's volumes shown otherwise, which it could anyway; nobody else's, and not at any rate."""
+    plugin, tier = attacked
+    plugin.stage("v", *s3_volume("attacked"))
+    answers = written(tier / "changes.json")
+    assert answers == {"nonsense": [INVALID, False], "its own volume": [OK, True], "one of another pool": [OK, False],
+                       "a flood": [EXHAUSTED, False]}
+    assert {path.parent.name for path in (plugin.state / "changed").rglob("*.json")} == {"default"}, "only where its own pool looks"
+
+
 def test_what_it_says_it_serves(attacked, s3_volume):
     """A plugin that begins believes its own records: it takes back FUSE descriptors of staged volumes, and nothing else."""
     plugin, tier = attacked
