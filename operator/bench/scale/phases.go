@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -48,27 +49,26 @@ type measurement struct {
 	operator *operator
 	datasets *datasets
 	fleet    *fleet
+	fail     context.CancelCauseFunc // ends the measurement
 }
 
 func measure(ctx context.Context, asked plan, say func(string)) (result measured, err error) {
 	ctx, cancel := context.WithTimeout(ctx, asked.limit)
 	defer cancel()
+	ctx, fail := context.WithCancelCause(ctx)
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
-	m := &measurement{plan: asked, say: say}
+	m := &measurement{plan: asked, say: say, fail: fail}
 	defer m.end()
-	if err := m.begin(ctx); err != nil {
-		return result, err
-	}
-	for _, phase := range []func(context.Context, *measured) error{m.create, m.read, m.rest, m.again} {
+	for _, phase := range []func(context.Context, *measured) error{m.begin, m.create, m.read, m.rest, m.again} {
 		if err := phase(ctx, &result); err != nil {
-			return result, err
+			return result, errors.Join(context.Cause(ctx), err)
 		}
 	}
 	result.failedTurns = m.fleet.failed.Load()
 	return result, nil
 }
 
-func (m *measurement) begin(ctx context.Context) (err error) {
+func (m *measurement) begin(ctx context.Context, _ *measured) (err error) {
 	m.say("the API server, the operator, the nodes")
 	if m.cluster, err = startCluster(ctx); err != nil {
 		return err
@@ -76,7 +76,7 @@ func (m *measurement) begin(ctx context.Context) (err error) {
 	if m.program, err = m.cluster.build(ctx, m.plan.operator); err != nil {
 		return err
 	}
-	if m.operator, err = m.cluster.startOperator(ctx, m.program); err != nil {
+	if err := m.startOperator(ctx); err != nil {
 		return err
 	}
 	caches, err := cache.New(m.cluster.server.Config, cache.Options{Scheme: wiring.Scheme(), ByObject: map[client.Object]cache.ByObject{
@@ -108,6 +108,20 @@ func (m *measurement) begin(ctx context.Context) (err error) {
 	}
 	m.fleet.run(ctx)
 	return m.settle(ctx)
+}
+
+// startOperator, and have everything end with it, unless it is asked to: on a machine that is too busy it may lose the lead.
+func (m *measurement) startOperator(ctx context.Context) (err error) {
+	if m.operator, err = m.cluster.startOperator(ctx, m.program); err != nil {
+		return err
+	}
+	go func(watched *operator) {
+		<-watched.Done()
+		if !watched.WasAsked() {
+			m.fail(fmt.Errorf("sluice-operator ended by itself:\n%s", watched.LastWords()))
+		}
+	}(m.operator)
+	return nil
 }
 
 func (m *measurement) end() {
@@ -172,7 +186,7 @@ func (m *measurement) rest(ctx context.Context, result *measured) (err error) {
 func (m *measurement) again(ctx context.Context, result *measured) (err error) {
 	m.say("the operator starts again")
 	m.operator.Terminate()
-	if m.operator, err = m.cluster.startOperator(ctx, m.program); err != nil {
+	if err := m.startOperator(ctx); err != nil {
 		return err
 	}
 	result.restart.ready = time.Since(m.operator.started)

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -61,6 +63,7 @@ func runController(arguments []string) error {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&flags.logging)))
+	collectSooner()
 	allowed, err := policy.Load(flags.policyFile)
 	if err != nil {
 		return fmt.Errorf("--policy: %w", err)
@@ -96,6 +99,15 @@ func runController(arguments []string) error {
 		return err
 	}
 	return operator.Start(ctx)
+}
+
+// collectSooner keeps the peak down: when the operator starts, every object is decoded at once, and with Go's 100 percent
+// the garbage of that is twice what stays (docs/scale.md). $GOGC goes before it.
+func collectSooner() {
+	const percent = 50
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }
 
 func newManager(config *rest.Config, scheme *runtime.Scheme, flags controllerFlags, keeper *certificate.Keeper) (ctrl.Manager, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -19,6 +20,7 @@ type Process struct {
 	log     string
 	command *exec.Cmd
 	done    chan struct{} // closed when it has ended
+	asked   atomic.Bool   // to end
 }
 
 // Start runs a program with its output in the file `log`, which is made anew. `environment` is beside this process' own:
@@ -64,14 +66,22 @@ func (p *Process) Ended() bool {
 	}
 }
 
+// Done is closed when it has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// WasAsked says whether Kill or Terminate was called: otherwise it ended by itself, if it has.
+func (p *Process) WasAsked() bool { return p.asked.Load() }
+
 // Kill ends it at once, and returns when it has ended.
 func (p *Process) Kill() {
+	p.asked.Store(true)
 	_ = p.command.Process.Kill() // it may have ended by itself
 	<-p.done
 }
 
 // Terminate asks it to end, and returns when it has.
 func (p *Process) Terminate() {
+	p.asked.Store(true)
 	_ = p.command.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	<-p.done
 }
