@@ -53,12 +53,13 @@ type measurement struct {
 }
 
 func measure(ctx context.Context, asked plan, say func(string)) (result measured, err error) {
+	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
+	m := &measurement{plan: asked, say: say}
+	defer m.end() // once nobody watches any more
 	ctx, cancel := context.WithTimeout(ctx, asked.limit)
 	defer cancel()
-	ctx, fail := context.WithCancelCause(ctx)
-	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
-	m := &measurement{plan: asked, say: say, fail: fail}
-	defer m.end()
+	ctx, m.fail = context.WithCancelCause(ctx)
+	defer m.fail(nil)
 	for _, phase := range []func(context.Context, *measured) error{m.begin, m.create, m.read, m.rest, m.again} {
 		if err := phase(ctx, &result); err != nil {
 			return result, errors.Join(context.Cause(ctx), err)
