@@ -25,6 +25,9 @@
 namespace sluice::csi {
 namespace {
 
+// Less than a pod is given to end.
+constexpr Duration kHandOverMax = std::chrono::seconds(15);
+
 // One plugin at a time speaks to the daemons: it waits for one that is about to end.
 StatusOr<UniqueFd> LockState(const std::string& directory) {
   constexpr int kTriesMax = 300;
@@ -98,6 +101,7 @@ Status ServeNode(const NodeFlags& flags, const sigset_t& signals) {
     ASSIGN_OR_RETURN(registration, KubeletRegistration::Start(flags.registration_directory, socket));
   }
   AwaitSignal(signals);
+  pools->AwaitDaemons(kHandOverMax);
   return absl::OkStatus();
 }
 

@@ -68,6 +68,7 @@ class Pool {
   static constexpr Duration kBackoffServingMax = std::chrono::milliseconds(40);  // after a daemon that had served
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
   static constexpr Duration kRenewDeadline = std::chrono::seconds(10);
+  static constexpr Duration kLivesDeadline = std::chrono::seconds(2);
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
   static constexpr Duration kStartDeadline = std::chrono::minutes(5);    // a large index is read first
@@ -91,6 +92,8 @@ class Pool {
   bool ready() const;
   // Waits for that.
   bool WaitReady(Duration deadline);
+  // Asks it: one that has just died is not known to have.
+  bool Lives();
   // Why it is not; empty when it is.
   std::string last_failure() const;
   uint64_t restarts() const { return restarts_; }
@@ -137,6 +140,7 @@ class Pool {
   // when the volume cannot be shown so (yet).
   StatusOr<Tree> LeaseTree(const std::string& volume_id);
   void ReleaseTree(const std::string& name);
+  bool serves_any() const;
   // The volume is served or will be again.
   bool Has(const std::string& volume_id) const;
   // What it was mounted with, without credentials.

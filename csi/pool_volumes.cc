@@ -165,6 +165,17 @@ std::vector<std::string> Pool::Lost() const {
   return ids;
 }
 
+bool Pool::Lives() {
+  broker::v1::Message request;
+  request.mutable_ping();
+  return StatusOf(Ask(std::move(request), {}, kLivesDeadline)).ok();
+}
+
+bool Pool::serves_any() const {
+  const std::lock_guard lock(mutex_);
+  return !volumes_.empty();
+}
+
 bool Pool::Has(const std::string& volume_id) const {
   const std::lock_guard lock(mutex_);
   return volumes_.contains(volume_id);

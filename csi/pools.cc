@@ -1,5 +1,7 @@
 #include "csi/pools.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "common/suggest.h"
@@ -53,6 +55,15 @@ void Pools::ReleaseTree(const std::string& name) const {
 
 bool Pools::AllReady() const {
   return std::all_of(pools_.begin(), pools_.end(), [](const auto& entry) { return entry.second->ready(); });
+}
+
+void Pools::AwaitDaemons(Duration deadline) const {
+  const Instant end = Clock::System().Now() + deadline;
+  for (const auto& [name, pool] : pools_) {
+    if (!pool->serves_any() || pool->Lives()) continue;
+    spdlog::info("pool {}: its volumes have no daemon; this plugin waits for one", name);
+    pool->WaitReady(std::max(end - Clock::System().Now(), Duration(0)));
+  }
 }
 
 uint64_t Pools::capacity_bytes() const {

@@ -26,6 +26,9 @@ class Pools {
   // Whichever pool has it.
   void ReleaseTree(const std::string& name) const;
   bool AllReady() const;
+  // Returns when each pool that serves volumes has a daemon, or at the deadline: connections that nobody else has end
+  // with this process.
+  void AwaitDaemons(Duration deadline) const;
   // The sum of the largest tiers.
   uint64_t capacity_bytes() const;
 

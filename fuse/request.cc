@@ -8,6 +8,7 @@
 namespace sluice::fuse {
 
 void ReplyError(fuse_req_t request, const Status& status) {
+  if (status.code() == StatusCode::kCancelled && Of(request).stopped()) return fuse_reply_none(request);
   const int error = ToErrno(status);
   if (error != ENOENT) {
     Of(request).metrics().errors.Add();

@@ -13,7 +13,8 @@ namespace sluice::fuse {
 
 inline Session& Of(fuse_req_t request) { return *static_cast<Session*>(fuse_req_userdata(request)); }
 
-// Replies with the errno of `status`; what is not ENOENT is counted and logged.
+// Replies with the errno of `status`; what is not ENOENT is counted and logged. What was broken off since the session
+// has stopped gets no reply: the next process is sent the request again.
 void ReplyError(fuse_req_t request, const Status& status);
 
 // Observes an operation's latency when it goes.

@@ -79,6 +79,7 @@ class Session {
 
   // No thread takes requests any more; those under way may go on. Idempotent.
   void Stop();
+  bool stopped() const { return stopped_; }
 
   // From now on. At least one thread; returns when those that are too many have gone.
   void SetThreads(size_t count);
@@ -132,7 +133,7 @@ class Session {
   std::atomic<size_t> serving_{0};
   std::mutex servers_mutex_;
   std::vector<std::unique_ptr<Server>> servers_;  // GUARDED_BY servers_mutex_
-  bool stopped_ = false;                          // GUARDED_BY servers_mutex_
+  std::atomic<bool> stopped_{false};              // written under servers_mutex_
 };
 
 }  // namespace sluice::fuse

@@ -69,6 +69,30 @@ def kill_plugin(plugin, pod):
     plugin.start()
 
 
+def replace_both(plugin, pod):
+    """As an upgrade of the chart does, on each node at the same time: the daemon is told to end while there is no plugin."""
+    old = plugin.daemon_pid()
+    fresh = plugin.start_pod(wait=False)
+    harness.wait_until(lambda: "waits for its end" in fresh.process.text(), what="the next pod's turn")
+    plugin.stop()
+    os.kill(pod.pids()[0], signal.SIGTERM)
+    harness.wait_until(lambda: "sluiced waits for one" in pod.process.text(), what="the daemon that waits for a plugin")
+    plugin.start()
+    harness.wait_until(lambda: plugin.daemon_pid() not in (None, old), what="the next daemon")
+
+
+def replace_both_daemon_first(plugin, pod):
+    """The plugin is told to end while there is no daemon: it waits for the next one, and hands it all volumes."""
+    old = pod.daemon_pid()
+    pod.stop(signal.SIGKILL)
+    harness.wait_until(lambda: not os.path.exists(f"/proc/{old}"), what="the daemon's end")
+    plugin.process.process.send_signal(signal.SIGTERM)
+    harness.wait_until(lambda: "this plugin waits for one" in plugin.log(), what="the plugin that waits for a daemon")
+    plugin.start_pod(wait=False)
+    plugin.process.process.wait(20)
+    plugin.start()
+
+
 def set_what_needs_a_start(plugin, pod):
     old = pod.daemon_pid()
     plugin.sluice("config", "set", f"source.deadline={old}s", "--restart")  # another one each time
@@ -76,7 +100,7 @@ def set_what_needs_a_start(plugin, pod):
     assert plugin.json("config", "show")["pending"] == []
 
 
-@pytest.mark.parametrize("end", [restart_daemon, set_what_needs_a_start, restart_pod, kill_pod, start_the_next_first, restart_plugin, kill_plugin])
+@pytest.mark.parametrize("end", [restart_daemon, set_what_needs_a_start, restart_pod, kill_pod, start_the_next_first, restart_plugin, kill_plugin, replace_both, replace_both_daemon_first])
 def test_readers_do_not_notice(make_attached, s3, s3_volume, end):
     bucket = f"attached-{end.__name__.replace('_', '-')}"
     want = load.large_files(s3.bucket(bucket), count=8)

@@ -118,6 +118,32 @@ def test_listing_goes_on_after_a_kill(plugin):
     harness.remove_directory(data)
 
 
+def test_listing_goes_on_after_an_orderly_end(make_plugin, s3, s3_volume):
+    """A daemon that is told to end while a listing is under way leaves the reader to the next one."""
+    bucket = s3.bucket("long-listing")
+    want = {f"{number:04}" for number in range(4500)}
+    for name in want:
+        (bucket / name).touch()
+    directory = harness.new_directory("sluice-proxy-")
+    proxy = harness.FaultProxy(directory, s3.port)
+    try:
+        plugin = make_plugin()
+        context, secrets = s3_volume("long-listing")
+        path = plugin.mount("v", context | {"endpoint": proxy.url}, secrets)
+        proxy.toxic("latency", latency=400)
+        listed = []
+        reader = threading.Thread(target=lambda: listed.append(set(os.listdir(path))))
+        reader.start()
+        asked = plugin.metric("sluice_source_requests_total")
+        harness.wait_until(lambda: plugin.metric("sluice_source_requests_total") > asked + 1, what="a listing under way")
+        plugin.kill_daemon(signal.SIGTERM)
+        reader.join(60)
+        assert listed == [want]
+    finally:
+        proxy.stop()
+        harness.remove_directory(directory)
+
+
 def test_cache_is_warm_after_kill(make_plugin, s3, s3_volume):
     plugin = make_plugin()
     want = random.Random(8).randbytes(8 * MIB)
