@@ -30,7 +30,7 @@ def test_typical(kubectl, teams):
     documents = list(yaml.safe_load_all((MANIFESTS / "typical.yaml").read_text()))
     kubectl.apply([document for document in documents if document["kind"] != "Pod"])  # whose mount would fail: no server is at these addresses
     for (kind, name), phase in PHASES.items():
-        kubectl.wait_until(lambda found: found and found.get("status", {}).get("phase") == phase, f"{kind}.v1alpha2.data.fluid.io", name, "ml", what=phase or "None")
+        kubectl.wait_until(lambda found: found and found.get("status", {}).get("phase", "") == phase, f"{kind}.v1alpha2.data.fluid.io", name, "ml", what=phase or "None")
     kubectl("apply", f"--filename={MANIFESTS / 'typical.yaml'}")  # again, with the pod
     load = kubectl.get("dataloads.v1alpha1.data.fluid.io", "warm", "ml")
     assert load["spec"]["target"] == [{"path": "/model", "replicas": 2}] and load["spec"]["schedule"] == "0 3 * * *"
