@@ -76,10 +76,11 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
                                       admin::v1::ListMountsResponse* reply) {
   for (const auto& mount : context_.mounts.All()) {
     admin::v1::Mount* out = reply->add_mounts();
+    const Mount::Spec spec = mount->spec();  // of one moment
     out->set_volume_id(mount->volume_id());
-    out->set_source(SourceText(*mount->spec()));
-    out->set_consistency(mount->spec()->consistency());
-    out->set_block_size_bytes(mount->spec()->block_size_bytes());
+    out->set_source(SourceText(*spec));
+    out->set_consistency(spec->consistency());
+    out->set_block_size_bytes(spec->block_size_bytes());
     out->set_entries(mount->dataset->catalog().node_count() - 1);
     out->set_hidden_entries(mount->dataset->catalog().hidden_total());
     const cache::Catalog::Totals totals = mount->dataset->catalog().totals();
@@ -93,7 +94,7 @@ grpc::Status AdminService::ListMounts(grpc::ServerContext*, const admin::v1::Lis
       out->mutable_throttle()->set_read_bytes_per_second(mount->dataset->limits().bytes_per_second());
       out->mutable_throttle()->set_requests_per_second(mount->dataset->limits().requests_per_second());
     });
-    const auto tree = io::RunOn(context_.loop, [&] { return context_.trees.Find(TreeOptionsOf(*mount->spec()).name); });
+    const auto tree = io::RunOn(context_.loop, [&] { return context_.trees.Find(TreeOptionsOf(*spec).name); });
     ShowPath(*mount, tree, out);
   }
   for (auto& failure : context_.mounts.Failures()) *reply->add_failures() = std::move(failure);
