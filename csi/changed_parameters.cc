@@ -39,13 +39,11 @@ Status ChangedParameters::Put(const std::string& volume_id, const StringMap& par
   changed.set_volume_id(volume_id);
   changed.set_number(next_number_++);
   changed.mutable_parameters()->insert(parameters.begin(), parameters.end());
-  std::string text;
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  if (!google::protobuf::util::MessageToJsonString(changed, &text, options).ok()) {
+  const auto text = RecordText(changed);
+  if (!text) {
     return InvalidArgument("the parameters of volume {} cannot be written as JSON: they are no UTF-8", volume_id);
   }
-  RETURN_IF_ERROR(WriteRecord(directory_ + "/" + RecordName(volume_id), text));
+  RETURN_IF_ERROR(WriteRecord(directory_ + "/" + RecordName(volume_id), *text));
   volumes_[volume_id] = std::move(changed);
   return volumes_.size() > volumes_max_ ? ForgetOldest() : absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 #include "csi/record_files.h"
 
+#include <google/protobuf/util/json_util.h>
 #include <spdlog/spdlog.h>
 
 #include <filesystem>
@@ -13,6 +14,14 @@ namespace sluice::csi {
 std::string RecordName(const std::string& volume_id) {
   return fmt::format("{:016x}-{:016x}.json", std::hash<std::string>{}(volume_id),
                      std::hash<std::string>{}(volume_id + "/"));
+}
+
+std::optional<std::string> RecordText(const google::protobuf::Message& record) {
+  std::string text;
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  if (!google::protobuf::util::MessageToJsonString(record, &text, options).ok()) return std::nullopt;
+  return text;
 }
 
 Status ReadRecords(const std::string& directory, const std::function<bool(const std::string& text)>& take) {

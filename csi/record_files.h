@@ -4,7 +4,10 @@
 // Errors:   UNAVAILABLE when the directory cannot be read; what the kernel says when a file cannot be written.
 #pragma once
 
+#include <google/protobuf/message.h>
+
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/status.h"
@@ -13,6 +16,9 @@ namespace sluice::csi {
 
 // A file's name for a volume. Ids may hold any character and be 128 bytes long: it is a hash.
 std::string RecordName(const std::string& volume_id);
+
+// A record as JSON, for people to read, too; nullopt when a text in it is no UTF-8.
+std::optional<std::string> RecordText(const google::protobuf::Message& record);
 
 // Makes the directory, and gives each record's text to `take`. What that refuses is left alone, and logged.
 Status ReadRecords(const std::string& directory, const std::function<bool(const std::string& text)>& take);

@@ -59,13 +59,9 @@ StatusOr<std::unique_ptr<StagedVolumes>> StagedVolumes::Open(const std::string& 
 }
 
 Status StagedVolumes::Write(const broker::v1::StagedVolume& staged) const {
-  std::string text;
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  if (!google::protobuf::util::MessageToJsonString(staged, &text, options).ok()) {
-    return Internal("volume {} cannot be written as JSON", staged.volume().volume_id());
-  }
-  return WriteRecord(directory_ + "/" + RecordName(staged.volume().volume_id()), text);
+  const auto text = RecordText(staged);
+  if (!text) return Internal("volume {} cannot be written as JSON", staged.volume().volume_id());
+  return WriteRecord(directory_ + "/" + RecordName(staged.volume().volume_id()), *text);
 }
 
 Status StagedVolumes::Put(const broker::v1::VolumeSpec& volume, const std::string& staging_path) {
