@@ -14,6 +14,7 @@ package agent
 
 import (
 	"context"
+	"hash/fnv"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -28,8 +29,9 @@ import (
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
 )
 
-// How often the daemon is asked, and the API server told. A report that differs in counters only waits for countersEvery,
-// one that says nothing new for heartbeatEvery: a thousand nodes are some hundred writes a second at most.
+// How often the daemon is asked, and the API server told. A report that differs in counters only is written every
+// countersEvery, one that says nothing new every heartbeatEvery, each node at a moment of its own: a thousand nodes that
+// begin to read at the same time are fifty writes a second.
 const (
 	askEvery       = 2 * time.Second
 	countersEvery  = 20 * time.Second
@@ -47,8 +49,8 @@ type Agent struct {
 	Daemon admin.AdminClient
 	Now    func() time.Time
 
-	reported time.Time // when the status was last written
-	applied  applied
+	turned  time.Time // when the status was last written, or need not be
+	applied applied
 }
 
 // Reconcile is one turn. It comes again by itself: the daemon does not say when something changes.
@@ -120,23 +122,33 @@ func (a *Agent) ask(ctx context.Context) (answers, error) {
 // report writes the status if it says something new, and it is time.
 func (a *Agent) report(ctx context.Context, cache *nodev1.NodeCache, before *nodev1.NodeCacheStatus) error {
 	now := a.Now()
-	silent := now.Sub(a.reported)
-	switch {
-	case !equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(&cache.Status)):
-	case equality.Semantic.DeepEqual(before, &cache.Status):
-		if silent < heartbeatEvery {
-			return nil
+	if a.isDue(before, &cache.Status, now) {
+		at := metav1.NewTime(now)
+		cache.Status.Reported = &at
+		if err := a.Client.Status().Update(ctx, cache); err != nil {
+			return err // it stays due
 		}
-	case silent < countersEvery && !anyRuns(cache.Status.Loads):
-		return nil
 	}
-	at := metav1.NewTime(now)
-	cache.Status.Reported = &at
-	if err := a.Client.Status().Update(ctx, cache); err != nil {
-		return err
-	}
-	a.reported = now
+	a.turned = now
 	return nil
+}
+
+func (a *Agent) isDue(before, after *nodev1.NodeCacheStatus, now time.Time) bool {
+	switch {
+	case !equality.Semantic.DeepEqual(withoutCounters(before), withoutCounters(after)):
+		return true
+	case equality.Semantic.DeepEqual(before, after):
+		return a.passed(heartbeatEvery, now)
+	}
+	return anyRuns(after.Loads) || a.passed(countersEvery, now)
+}
+
+// passed says whether this node's moment, of which there is one in each `every`, was since the last turn.
+func (a *Agent) passed(every time.Duration, now time.Time) bool {
+	name := fnv.New64a()
+	name.Write([]byte(a.Node))
+	mine := time.Duration(name.Sum64() % uint64(every))
+	return !now.Add(-mine).Truncate(every).Equal(a.turned.Add(-mine).Truncate(every))
 }
 
 func anyRuns(loads []nodev1.LoadStatus) bool {

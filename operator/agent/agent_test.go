@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -20,6 +22,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/sluice-cache/sluice/operator/api/admin"
 	nodev1 "github.com/sluice-cache/sluice/operator/api/node/v1alpha1"
@@ -103,6 +106,7 @@ type bench struct {
 	*Agent
 	daemon *daemon
 	now    time.Time
+	busy   error // what the API server answers to a status
 	t      *testing.T
 }
 
@@ -123,11 +127,19 @@ func newBench(t *testing.T, objects ...client.Object) *bench {
 	if err := nodev1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&nodev1.NodeCache{}).Build()
 	b := &bench{daemon: played, now: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC), t: t}
+	api := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&nodev1.NodeCache{}).
+		WithInterceptorFuncs(interceptor.Funcs{SubResourceUpdate: b.update}).Build()
 	played.now, played.started = func() time.Time { return b.now }, b.now.Add(-time.Hour)
 	b.Agent = &Agent{Node: "node1", Pool: "default", Client: api, Daemon: admin.NewAdminClient(connection), Now: func() time.Time { return b.now }}
 	return b
+}
+
+func (b *bench) update(ctx context.Context, api client.Client, name string, object client.Object, options ...client.SubResourceUpdateOption) error {
+	if b.busy != nil {
+		return b.busy
+	}
+	return api.SubResource(name).Update(ctx, object, options...)
 }
 
 func (b *bench) turn() *nodev1.NodeCache {
@@ -223,28 +235,58 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-// A thousand nodes must not write all the time: counters wait, and silence ends after heartbeatEvery.
+// A thousand nodes must not write all the time: counters have one moment in countersEvery, silence ends every
+// heartbeatEvery.
 func TestWritesAreFew(t *testing.T) {
 	b := newBench(t)
-	written := b.turn().ResourceVersion
-	for elapsed := askEvery; elapsed < countersEvery-askEvery; elapsed += askEvery {
-		b.daemon.tiers[0].UsedBytes++
-		if got := b.turn().ResourceVersion; got != written {
-			t.Fatalf("after %s a counter was written", elapsed)
+	writes := func(during time.Duration, change func()) (count int) {
+		version := b.turn().ResourceVersion
+		for end := b.now.Add(during); b.now.Before(end); {
+			change()
+			if now := b.turn().ResourceVersion; now != version {
+				version = now
+				count++
+			}
+		}
+		return count
+	}
+	if got := writes(10*countersEvery, func() { b.daemon.tiers[0].UsedBytes++ }); got < 10 || got > 11 {
+		t.Errorf("counters were written %d times in ten times %s", got, countersEvery)
+	}
+	if got := writes(10*heartbeatEvery, func() {}); got < 10 || got > 11 {
+		t.Errorf("nothing new was said %d times in ten times %s", got, heartbeatEvery)
+	}
+	b.daemon.tiers[0].UsedBytes++
+	b.busy = errors.New("the API server is busy")
+	for range countersEvery / askEvery {
+		b.now = b.now.Add(askEvery)
+		_, _ = b.Reconcile(t.Context(), ctrl.Request{})
+	}
+	b.busy = nil
+	if version := b.cache().ResourceVersion; b.turn().ResourceVersion == version {
+		t.Error("a report that failed is not written with the next turn")
+	}
+}
+
+// What begins on all nodes at the same time, as a training job does, must not be said by all at the same time.
+func TestNodesReportAtMomentsOfTheirOwn(t *testing.T) {
+	const nodes = 1000
+	begin := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	var due [countersEvery / askEvery]int
+	for i := range nodes {
+		one := Agent{Node: fmt.Sprintf("node-%d", i), turned: begin}
+		for turn := range due {
+			now := one.turned.Add(askEvery)
+			if one.passed(countersEvery, now) {
+				due[turn]++
+			}
+			one.turned = now
 		}
 	}
-	b.now = b.now.Add(countersEvery)
-	if b.turn().ResourceVersion == written {
-		t.Error("counters are never written")
-	}
-	written = b.cache().ResourceVersion
-	b.now = b.now.Add(heartbeatEvery / 2)
-	if b.turn().ResourceVersion != written {
-		t.Error("nothing new was written")
-	}
-	b.now = b.now.Add(heartbeatEvery)
-	if b.turn().ResourceVersion == written {
-		t.Error("there is no heartbeat")
+	for turn, count := range due {
+		if even := nodes / len(due); count < even/2 || count > even*2 {
+			t.Errorf("turn %d: %d of %d nodes report, evenly it were %d", turn, count, nodes, even)
+		}
 	}
 }
 
