@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +27,7 @@ const (
 )
 
 // report computes the status and writes it if it is another one: at once when the phase or a condition differs in more
-// than its message, else at most every statusEvery.
+// than its message, else when pace says so.
 func (r *Reconciler) report(ctx context.Context, dataset *v1alpha2.Dataset, described described, seen phase.DatasetSeen) (ctrl.Result, error) {
 	holders := r.Nodes.Holders(volume.Handle(dataset))
 	seen.Mounted, seen.FailureCode, seen.Failure = r.mountsOf(dataset, holders)
@@ -52,7 +51,7 @@ func (r *Reconciler) report(ctx context.Context, dataset *v1alpha2.Dataset, desc
 	}
 	key := types.NamespacedName{Namespace: dataset.Namespace, Name: dataset.Name}
 	if !isUrgent(before, status) {
-		if wait := r.written.untilDue(key, r.Now()); wait > 0 {
+		if wait := r.pace.wait(key, r.Now()); wait > 0 {
 			result.RequeueAfter = wait
 			return result, nil
 		}
@@ -60,7 +59,7 @@ func (r *Reconciler) report(ctx context.Context, dataset *v1alpha2.Dataset, desc
 	if before.Phase != status.Phase {
 		r.announce(dataset, before.Phase == "")
 	}
-	r.written.set(key, r.Now())
+	r.pace.written(key, r.Now())
 	return result, r.Client.Status().Update(ctx, dataset)
 }
 
@@ -177,31 +176,4 @@ func capacity(medium string, quota int64, limits map[string]volume.Limit) int64 
 		return min(quota, limit.QuotaBytes)
 	}
 	return quota
-}
-
-// lastWritten is when each Dataset's status was last written by this process.
-type lastWritten struct {
-	mutex sync.Mutex
-	at    map[types.NamespacedName]time.Time
-}
-
-func (l *lastWritten) untilDue(key types.NamespacedName, now time.Time) time.Duration {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return statusEvery - now.Sub(l.at[key])
-}
-
-func (l *lastWritten) set(key types.NamespacedName, now time.Time) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.at == nil {
-		l.at = map[types.NamespacedName]time.Time{}
-	}
-	l.at[key] = now
-}
-
-func (l *lastWritten) forget(key types.NamespacedName) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	delete(l.at, key)
 }

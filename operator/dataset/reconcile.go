@@ -4,6 +4,7 @@
 //	reconcile.go  one Dataset: what is wanted, what is there, what to write
 //	describe.go   spec and runtime ─► volume.Description
 //	observe.go    claim and nodes' reports ─► status
+//	pace.go       when a status is written that differs in counters only
 //	change.go     how far nodes are with what has changed
 //	leftovers.go  PersistentVolumes whose Dataset is gone
 //	setup.go      what is watched
@@ -34,9 +35,6 @@ import (
 	"github.com/sluice-cache/sluice/operator/volume"
 )
 
-// statusEvery is how often a status changes that differs in counters only.
-const statusEvery = 15 * time.Second
-
 // Reconciler of Datasets.
 type Reconciler struct {
 	Client client.Client
@@ -46,15 +44,17 @@ type Reconciler struct {
 	Policy policy.Policy
 	Events events.EventRecorder
 	Now    func() time.Time
+	// Delayed is called when a status waits because too many are to be written.
+	Delayed func()
 
-	written lastWritten
+	pace *pace
 }
 
 // Reconcile brings one Dataset's volume and status in step with its spec and with what nodes report.
 func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	dataset := &v1alpha2.Dataset{}
 	if err := r.Client.Get(ctx, request.NamespacedName, dataset); err != nil {
-		r.written.forget(request.NamespacedName)
+		r.pace.forget(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if dataset.DeletionTimestamp != nil {

@@ -32,6 +32,7 @@ const workers = 8
 
 // Setup makes the controllers known to the manager. `reported` brings the volumes of which nodes said something new.
 func (r *Reconciler) Setup(manager ctrl.Manager, reported source.Source) error {
+	r.pace = newPace(r.Delayed)
 	index := manager.GetFieldIndexer()
 	if err := index.IndexField(context.Background(), &v1alpha2.Dataset{}, uidIndex, func(object client.Object) []string {
 		return []string{string(object.GetUID())}

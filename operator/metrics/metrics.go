@@ -19,6 +19,7 @@ import (
 type Metrics struct {
 	objects *prometheus.GaugeVec
 	refused *prometheus.CounterVec
+	delayed prometheus.Counter
 }
 
 // New metrics, which the registry shows from now on.
@@ -30,8 +31,11 @@ func New(registry prometheus.Registerer, index *nodes.Index) (*Metrics, error) {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_operator_refused_total", Help: "Objects that were refused at admission.",
 		}, []string{"kind"}),
+		delayed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_operator_status_delayed_total", Help: "Statuses of Datasets whose counters had to wait for those of others.",
+		}),
 	}
-	for _, collector := range []prometheus.Collector{m.objects, m.refused, nodeStates{index}} {
+	for _, collector := range []prometheus.Collector{m.objects, m.refused, m.delayed, nodeStates{index}} {
 		if err := registry.Register(collector); err != nil {
 			return nil, err
 		}
@@ -41,6 +45,9 @@ func New(registry prometheus.Registerer, index *nodes.Index) (*Metrics, error) {
 
 // CountRefused is for each object that admission refuses.
 func (m *Metrics) CountRefused(kind string) { m.refused.WithLabelValues(kind).Inc() }
+
+// CountDelayed is for each status whose counters have to wait for those of others.
+func (m *Metrics) CountDelayed() { m.delayed.Inc() }
 
 // Certificate shows until when the present one is good; 0: there is none.
 func Certificate(registry prometheus.Registerer, expiry func() time.Time) error {

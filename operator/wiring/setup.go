@@ -60,11 +60,11 @@ func Setup(ctx context.Context, m ctrl.Manager, settings Settings) error {
 	if err := feed.Watch(ctx, m.GetCache()); err != nil {
 		return err
 	}
-	if err := setupControllers(m, settings, feed); err != nil {
-		return err
-	}
 	shown, err := metrics.New(ctrlmetrics.Registry, feed.Index)
 	if err != nil {
+		return err
+	}
+	if err := setupControllers(m, settings, feed, shown); err != nil {
 		return err
 	}
 	if err := watchPhases(ctx, m, shown); err != nil {
@@ -97,11 +97,11 @@ func watchPhases(ctx context.Context, m ctrl.Manager, shown *metrics.Metrics) er
 	return nil
 }
 
-func setupControllers(m ctrl.Manager, settings Settings, feed *nodes.Feed) error {
+func setupControllers(m ctrl.Manager, settings Settings, feed *nodes.Feed, shown *metrics.Metrics) error {
 	caller := m.GetClient()
 	datasets := &dataset.Reconciler{
 		Client: caller, Live: m.GetAPIReader(), Nodes: feed.Index, Policy: settings.Policy,
-		Events: m.GetEventRecorder("sluice-dataset"), Now: settings.Now,
+		Events: m.GetEventRecorder("sluice-dataset"), Now: settings.Now, Delayed: shown.CountDelayed,
 	}
 	if err := datasets.Setup(m, feed.Source(datasets.OfReport)); err != nil {
 		return err
