@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -110,6 +111,15 @@ func collectSooner() {
 	}
 }
 
+// Twice what is usual: a leader that gives up because the API server is busy makes it busier, as the next one reads
+// everything anew. Nobody waits meanwhile: volumes do not need a leader, every replica answers webhooks, and one that ends
+// in good order lets go at once.
+const (
+	leaseFor           = 30 * time.Second
+	leaseRenewedWithin = 20 * time.Second
+	leaseRetriedEvery  = 4 * time.Second
+)
+
 func newManager(config *rest.Config, scheme *runtime.Scheme, flags controllerFlags, keeper *certificate.Keeper) (ctrl.Manager, error) {
 	return ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
@@ -120,6 +130,9 @@ func newManager(config *rest.Config, scheme *runtime.Scheme, flags controllerFla
 		LeaderElectionID:              "sluice-operator",
 		LeaderElectionNamespace:       flags.namespace,
 		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 ptr.To(leaseFor),
+		RenewDeadline:                 ptr.To(leaseRenewedWithin),
+		RetryPeriod:                   ptr.To(leaseRetriedEvery),
 		WebhookServer: webhook.NewServer(webhook.Options{Port: flags.webhookPort, TLSOpts: []func(*tls.Config){func(c *tls.Config) {
 			c.MinVersion, c.GetCertificate = tls.VersionTLS13, keeper.GetCertificate
 		}}}),
