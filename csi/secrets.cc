@@ -10,8 +10,6 @@
 namespace sluice::csi {
 namespace {
 
-using StringMap = std::map<std::string, std::string>;
-
 constexpr std::string_view kKeys[] = {"accessKeyId", "secretAccessKey", "sessionToken"};
 
 Status CheckValue(const std::string& key, const std::string& value) {

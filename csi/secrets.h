@@ -8,11 +8,9 @@
 // Errors:   INVALID_ARGUMENT that names the key and what would be right. No message holds a value.
 #pragma once
 
-#include <map>
-#include <string>
-
 #include "common/bytes.h"
 #include "common/status.h"
+#include "csi/volume_parameters.h"
 #include "proto/broker.pb.h"
 
 namespace sluice::csi {
@@ -20,8 +18,7 @@ namespace sluice::csi {
 inline constexpr size_t kSecretBytesMax = 8 * kKiB;    // servers take headers of that size
 inline constexpr size_t kSecretsBytesMax = 48 * kKiB;  // a packet of the broker's holds them beside the volume
 
-StatusOr<broker::v1::Credentials> ParseSecrets(const std::map<std::string, std::string>& secrets,
-                                               const broker::v1::VolumeSpec& spec);
+StatusOr<broker::v1::Credentials> ParseSecrets(const StringMap& secrets, const broker::v1::VolumeSpec& spec);
 
 // Whether any are there: without them requests go unsigned.
 bool HasCredentials(const broker::v1::Credentials& credentials);
