@@ -5,8 +5,8 @@ import pytest
 import dataset
 import harness
 import installation
+from reader import reading
 from test_fluid import make_load, wait_for_phase
-from test_restarts import Reader
 
 KIND = "datasets.v1alpha2.data.fluid.io"
 
@@ -34,14 +34,8 @@ def buckets(s3, namespace):
 def reader(s3, namespace, buckets):
     first, second, sums = buckets
     namespace.apply(make(s3, {"/train": first.name}))
-    namespace.start("reader", f"cd train && {dataset.READ_ON}", "demo", sums)
-    namespace.wait_for_phase("reader", "Running")
-    reader = Reader(namespace)
-    reader.goes_on()
-    yield reader
-    reader.goes_on()
-    (first / "stop").write_bytes(b"")
-    assert namespace.wait_for_exit("reader") == (0, 0), namespace.log("reader")
+    with reading(namespace, f"cd train && {dataset.READ_ON}", "demo", sums, first) as reader:
+        yield reader
 
 
 def shows(kubectl, namespace, path):

@@ -5,6 +5,7 @@ import pytest
 import dataset
 import harness
 import installation
+from reader import reading
 
 PLUGIN = ("sluice-system", "sluice-node")
 DAEMON = ("sluice-daemon", "sluice-daemon")
@@ -12,33 +13,12 @@ DAEMON = ("sluice-daemon", "sluice-daemon")
 
 @pytest.fixture
 def reader(s3, kubectl, namespace):
-    """Under `strong` each open asks the daemon, and it the source: no read is the page cache's alone. When the test ends,
-    every byte was right, nothing failed, and the container is the one that began."""
+    """Under `strong` each open asks the daemon, and it the source: no read is the page cache's alone."""
     bucket = s3.bucket(namespace.name)
     sums = dataset.fill(bucket)
     namespace.apply_volume("data", "keys", source=f"s3://{namespace.name}", endpoint=s3.url, consistency="strong")
-    namespace.start("reader", dataset.READ_ON, "data", sums)
-    namespace.wait_for_phase("reader", "Running")
-    reader = Reader(namespace)
-    reader.goes_on()
-    yield reader
-    reader.goes_on()
-    (bucket / "stop").write_bytes(b"")
-    assert namespace.wait_for_exit("reader") == (0, 0), namespace.log("reader")
-
-
-class Reader:
-    def __init__(self, namespace):
-        self.namespace = namespace
-
-    def passes(self):
-        lines = self.namespace.log("reader").splitlines()
-        return int(lines[-1].removeprefix("pass ")) if lines else 0
-
-    def goes_on(self):
-        """Two passes from now on: one of them began after this."""
-        before = self.passes()
-        harness.wait_until(lambda: self.passes() >= before + 2, seconds=90, what="two passes of the reader")
+    with reading(namespace, dataset.READ_ON, "data", sums, bucket) as reader:
+        yield reader
 
 
 def pod_of(kubectl, namespace, name):
