@@ -68,6 +68,7 @@ class Pool {
   static constexpr Duration kBackoffServingMax = std::chrono::milliseconds(40);  // after a daemon that had served
   static constexpr Duration kAbortAfter = std::chrono::minutes(10);
   static constexpr Duration kRenewDeadline = std::chrono::seconds(10);
+  static constexpr int kRenewTriesMax = 3;  // each over another change of the volume
   static constexpr Duration kLivesDeadline = std::chrono::seconds(2);
   static constexpr Duration kLeaseDeadline = std::chrono::seconds(15);
   static constexpr Duration kStopDeadline = std::chrono::seconds(10);
@@ -109,17 +110,13 @@ class Pool {
   // UNAVAILABLE without a daemon; FAILED_PRECONDITION when the new one does not serve, or what cannot change did.
   StatusOr<Upgraded> Upgrade(const std::string& program, Duration deadline);
 
-  // Hands newer credentials to the daemon, and records them; nothing happens when the volume has them already. While
-  // there is no daemon they come to the next one with the mount. NOT_FOUND when the volume is not served; what fails
-  // is done again by the next call.
-  Status RenewCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials);
-
   // The volume as it is to be mounted: `spec`, or what it was changed to since, with its credentials.
   StatusOr<broker::v1::VolumeSpec> SpecFor(const broker::v1::VolumeSpec& spec, const StringMap& secret) const;
   // Whether the volume is mounted as it is to be, but for what takes effect at its next mount.
   StatusOr<bool> Shows(const broker::v1::VolumeSpec& spec, const StringMap& secret) const;
-  // The volume's Secret as it is now: newer credentials go to the daemon (RenewCredentials). Nothing happens when the
-  // volume is not served.
+  // The volume's Secret as it is now. Newer credentials are recorded and handed to the daemon; while there is none they
+  // come to the next one with the mount. Nothing happens when the volume is not served, or has them already. What fails
+  // is done again by the next call.
   Status TakeSecret(const std::string& volume_id, const StringMap& secret);
 
   // What is recorded of volumes, of which a plugin after this one will know.
@@ -189,6 +186,8 @@ class Pool {
   // What the daemon is answered.
   broker::v1::ChangedVolume ChangeVolume(const broker::v1::ChangeVolume& request);
   StringMap ChangedOf(const std::string& volume_id) const;
+  // Those of the volume's spec; again when a change has put others there meanwhile.
+  Status HandCredentials(const std::string& volume_id);
   Status TryChange(const broker::v1::ChangeVolume& request, broker::v1::ChangedVolume* changed);
   StatusOr<int32_t> OpenBacking(const broker::v1::OpenBacking& request, std::span<const UniqueFd> descriptors);
   struct Answer {

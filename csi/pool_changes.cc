@@ -8,6 +8,8 @@
 
 namespace sluice::csi {
 
+using google::protobuf::util::MessageDifferencer;
+
 StatusOr<broker::v1::VolumeSpec> Pool::SpecFor(const broker::v1::VolumeSpec& spec, const StringMap& secret) const {
   const StringMap changed = ChangedOf(spec.volume_id());
   broker::v1::VolumeSpec result = spec;
@@ -30,7 +32,7 @@ StatusOr<bool> Pool::Shows(const broker::v1::VolumeSpec& spec, const StringMap& 
     wanted = std::move(change.spec);
   }
   wanted.clear_credentials();
-  return google::protobuf::util::MessageDifferencer::Equals(*mounted, wanted);
+  return MessageDifferencer::Equals(*mounted, wanted);
 }
 
 StringMap Pool::ChangedOf(const std::string& volume_id) const {
@@ -39,17 +41,50 @@ StringMap Pool::ChangedOf(const std::string& volume_id) const {
 }
 
 Status Pool::TakeSecret(const std::string& volume_id, const StringMap& secret) {
-  broker::v1::VolumeSpec spec;
   {
     const std::lock_guard lock(mutex_);
     const auto found = volumes_.find(volume_id);
     if (found == volumes_.end()) return absl::OkStatus();
-    found->second.secret = secret;
-    spec = found->second.spec;
+    Volume& volume = found->second;
+    volume.secret = secret;
+    ASSIGN_OR_RETURN(broker::v1::Credentials credentials, ParseSecrets(secret, volume.spec));
+    if (!HasCredentials(credentials)) return absl::OkStatus();
+    if (!volume.is_renewing && MessageDifferencer::Equals(volume.spec.credentials(), credentials)) {
+      return absl::OkStatus();
+    }
+    // First: a daemon that starts from here on is handed these.
+    *volume.spec.mutable_credentials() = std::move(credentials);
+    volume.is_renewing = true;
+    RETURN_IF_ERROR(staged_->PutCredentials(volume_id, volume.spec.credentials()));
   }
-  ASSIGN_OR_RETURN(const broker::v1::Credentials credentials, ParseSecrets(secret, spec));
-  if (!HasCredentials(credentials)) return absl::OkStatus();
-  return RenewCredentials(volume_id, credentials);
+  return HandCredentials(volume_id);
+}
+
+Status Pool::HandCredentials(const std::string& volume_id) {
+  for (int tries = 0; tries < kRenewTriesMax; ++tries) {
+    broker::v1::Message request;
+    request.mutable_renew_credentials()->set_volume_id(volume_id);
+    broker::v1::Credentials& credentials = *request.mutable_renew_credentials()->mutable_credentials();
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = volumes_.find(volume_id);
+      if (found == volumes_.end()) return absl::OkStatus();
+      credentials = found->second.spec.credentials();
+    }
+    const broker::v1::Credentials handed = credentials;
+    const Status status = StatusOf(Ask(std::move(request), {}, kRenewDeadline));
+    if (absl::IsUnavailable(status)) return absl::OkStatus();  // it may be the same daemon that comes back: asked again
+    RETURN_IF_ERROR(Annotate(status, fmt::format("the new credentials of volume {}", volume_id)));
+    const std::lock_guard lock(mutex_);
+    const auto found = volumes_.find(volume_id);
+    if (found == volumes_.end()) return absl::OkStatus();
+    // A change of the volume meanwhile may have put them in another form, for other mounts.
+    if (!MessageDifferencer::Equals(found->second.spec.credentials(), handed)) continue;
+    found->second.is_renewing = false;
+    spdlog::info("volume {} has new credentials", volume_id);
+    return absl::OkStatus();
+  }
+  return Aborted("volume {} is changed again and again while its credentials are handed over; try again", volume_id);
 }
 
 broker::v1::ChangedVolume Pool::ChangeVolume(const broker::v1::ChangeVolume& request) {

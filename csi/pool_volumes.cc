@@ -54,9 +54,13 @@ Status Pool::Mount(const broker::v1::VolumeSpec& spec, FuseMount mount, const st
   }
   const Status status = StatusOf(Ask(std::move(request), {&descriptor, 1}, kMountDeadline));
   const std::lock_guard lock(mutex_);
-  if (status.ok()) return staged_->Put(spec, staging_path);
-  volumes_.erase(spec.volume_id());
-  return status;
+  if (!status.ok()) {
+    volumes_.erase(spec.volume_id());
+    return status;
+  }
+  // Not `spec`: the daemon may have had it changed since it answered.
+  const auto found = volumes_.find(spec.volume_id());
+  return found == volumes_.end() ? absl::OkStatus() : staged_->Put(found->second.spec, staging_path);
 }
 
 Status Pool::Unmount(const std::string& volume_id) {
@@ -70,32 +74,6 @@ Status Pool::Unmount(const std::string& volume_id) {
   const auto answer = Ask(std::move(request), {}, kMountDeadline);
   // A daemon that dies over it has forgotten the volume, too.
   if (!answer.ok() && answer.status().code() != StatusCode::kUnavailable) return answer.status();
-  return absl::OkStatus();
-}
-
-Status Pool::RenewCredentials(const std::string& volume_id, const broker::v1::Credentials& credentials) {
-  broker::v1::Message request;
-  request.mutable_renew_credentials()->set_volume_id(volume_id);
-  *request.mutable_renew_credentials()->mutable_credentials() = credentials;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = volumes_.find(volume_id);
-    if (found == volumes_.end()) return NotFound("pool {} does not serve volume {}", name(), volume_id);
-    Volume& volume = found->second;
-    if (!volume.is_renewing && MessageDifferencer::Equals(volume.spec.credentials(), credentials)) {
-      return absl::OkStatus();
-    }
-    // First: a daemon that starts from here on is handed these.
-    *volume.spec.mutable_credentials() = credentials;
-    volume.is_renewing = true;
-    RETURN_IF_ERROR(staged_->PutCredentials(volume_id, credentials));
-  }
-  const Status status = StatusOf(Ask(std::move(request), {}, kRenewDeadline));
-  if (absl::IsUnavailable(status)) return absl::OkStatus();  // it may be the same daemon that comes back: asked again
-  RETURN_IF_ERROR(Annotate(status, fmt::format("the new credentials of volume {}", volume_id)));
-  const std::lock_guard lock(mutex_);
-  if (const auto found = volumes_.find(volume_id); found != volumes_.end()) found->second.is_renewing = false;
-  spdlog::info("volume {} has new credentials", volume_id);
   return absl::OkStatus();
 }
 
