@@ -99,6 +99,8 @@ def test_credentials_that_it_refused_are_handed_to_it_again(attacked, s3_volume)
     for _ in range(3):
         plugin.publish("v", context, secrets=fresh)
     assert written(tier / "renewed.json") == 2
+    plugin.publish("v", context, secrets={**secrets, "secretAccessKey": "third"})
+    assert written(tier / "renewed.json") == 4, "a change of the volume while they are handed over: again, in the form that it asks for"
 
 
 def test_one_that_reads_nothing(attacked, s3_volume):
