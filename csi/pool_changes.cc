@@ -62,16 +62,16 @@ Status Pool::TakeSecret(const std::string& volume_id, const StringMap& secret) {
 
 Status Pool::HandCredentials(const std::string& volume_id) {
   for (int tries = 0; tries < kRenewTriesMax; ++tries) {
-    broker::v1::Message request;
-    request.mutable_renew_credentials()->set_volume_id(volume_id);
-    broker::v1::Credentials& credentials = *request.mutable_renew_credentials()->mutable_credentials();
+    broker::v1::Credentials handed;
     {
       const std::lock_guard lock(mutex_);
       const auto found = volumes_.find(volume_id);
       if (found == volumes_.end()) return absl::OkStatus();
-      credentials = found->second.spec.credentials();
+      handed = found->second.spec.credentials();
     }
-    const broker::v1::Credentials handed = credentials;
+    broker::v1::Message request;
+    request.mutable_renew_credentials()->set_volume_id(volume_id);
+    *request.mutable_renew_credentials()->mutable_credentials() = handed;
     const Status status = StatusOf(Ask(std::move(request), {}, kRenewDeadline));
     if (absl::IsUnavailable(status)) return absl::OkStatus();  // it may be the same daemon that comes back: asked again
     RETURN_IF_ERROR(Annotate(status, fmt::format("the new credentials of volume {}", volume_id)));

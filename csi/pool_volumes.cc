@@ -1,14 +1,11 @@
 // Pool: what is asked of the daemon, and the volumes it serves.
 #include <fcntl.h>
-#include <google/protobuf/util/message_differencer.h>
 #include <spdlog/spdlog.h>
 
 #include "csi/native_tree.h"
 #include "csi/pool.h"
 
 namespace sluice::csi {
-
-using google::protobuf::util::MessageDifferencer;
 
 Status Pool::StatusOf(const StatusOr<Answer>& answer) {
   if (!answer.ok()) return answer.status();
